@@ -27,10 +27,13 @@ func (b *Buffer) Begin(a Access) error {
 
 // End makes what the CPU wrote visible to devices (SYNC with END) and closes the bracket, also when the SYNC fails.
 func (b *Buffer) End(a Access) error {
-	if err := b.inBracket(a); err != nil {
+	b.mu.Lock()
+	err := b.bracketLocked(a)
+	b.mu.Unlock()
+	if err != nil {
 		return err
 	}
-	err := b.SyncEnd(a)
+	err = b.SyncEnd(a)
 	if e := b.Shut(a); e != nil {
 		return errors.Join(err, e)
 	}
@@ -76,13 +79,10 @@ func (b *Buffer) Open(a Access) error {
 
 // Shut closes a bracket without SYNC.
 func (b *Buffer) Shut(a Access) error {
-	if err := b.inBracket(a); err != nil {
-		return err
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.brackets == 0 {
-		return b.errorf("closing a bracket", ErrNoBracket)
+	if err := b.bracketLocked(a); err != nil {
+		return err
 	}
 	b.brackets--
 	if b.checked && b.brackets == 0 {
@@ -93,13 +93,10 @@ func (b *Buffer) Shut(a Access) error {
 	return nil
 }
 
-func (b *Buffer) inBracket(a Access) error {
-	if !a.valid() {
-		return b.invalid("closing a bracket", a)
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (b *Buffer) bracketLocked(a Access) error {
 	switch {
+	case !a.valid():
+		return b.invalid("closing a bracket", a)
 	case b.closed:
 		return b.errorf("closing a bracket", os.ErrClosed)
 	case b.brackets == 0:

@@ -68,14 +68,16 @@ func (f *FD) AddSeals(s Seals) error {
 }
 
 // Seals is F_GET_SEALS. A file that cannot be sealed gives EINVAL.
-func (f *FD) Seals() (Seals, error) {
-	var s int
-	err := f.Borrow(func(raw int) (err error) {
-		s, err = unix.FcntlInt(uintptr(raw), unix.F_GET_SEALS, 0)
-		return err
-	})
+func (f *FD) Seals() (s Seals, err error) {
+	err = f.Borrow(func(raw int) (err error) { s, err = SealsOf(raw); return err })
+	return s, err
+}
+
+// SealsOf is Seals for a descriptor that is borrowed from somebody else.
+func SealsOf(raw int) (Seals, error) {
+	s, err := unix.FcntlInt(uintptr(raw), unix.F_GET_SEALS, 0)
 	if err != nil {
-		return 0, fmt.Errorf("seals of %s: %w", f.name, err)
+		return 0, fmt.Errorf("seals of descriptor %d: %w", raw, err)
 	}
 	return Seals(s), nil
 }

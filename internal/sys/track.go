@@ -128,3 +128,6 @@ func (f *FD) untrack() {
 	f.record.drop()
 	f.record = nil
 }
+
+// Tracking returns the installed tracker or nil.
+func Tracking() *Tracker { return tracker.Load() }
