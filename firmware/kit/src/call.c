@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One request from its beginning to its one answer.
+
+#include "kit.h"
+
+void offload_set_code(struct offload_call *c, uint32_t code, const char *message)
+{
+	if (c->code && !(code == OFFLOAD_BAD_ARGUMENTS && c->code == OFFLOAD_BAD_BUFFER))
+		return;
+	c->code = code;
+	c->message = message;
+}
+
+enum offload_done offload_fail(struct offload_call *c, uint32_t code, const char *message)
+{
+	if (!c->code) {
+		c->code = code ? code : OFFLOAD_INTERNAL;
+		c->message = message;
+	}
+	return OFFLOAD_DONE;
+}
+
+bool offload_is_open(const struct offload_server *s, uint32_t id)
+{
+	unsigned i;
+
+	for (i = 0; i < OFFLOAD_CALLS; i++)
+		if (s->call[i].phase != PHASE_FREE && s->call[i].phase != PHASE_ANSWERED && !s->call[i].forgotten &&
+		    s->call[i].id == id)
+			return true;
+	return false;
+}
+
+void offload_cancel(struct offload_server *s, uint32_t id)
+{
+	unsigned i;
+
+	for (i = 0; i < OFFLOAD_CALLS; i++)
+		if (s->call[i].phase != PHASE_FREE && s->call[i].id == id && !s->call[i].forgotten)
+			s->call[i].cancelled = true;
+}
+
+void offload_forget(struct offload_server *s)
+{
+	unsigned i;
+
+	for (i = 0; i < OFFLOAD_CALLS; i++)
+		if (s->call[i].phase != PHASE_FREE)
+			s->call[i].cancelled = s->call[i].forgotten = true;
+}
+
+bool offload_cancelled(const struct offload_call *c)
+{
+	return c->cancelled;
+}
+
+bool offload_late(const struct offload_call *c)
+{
+	return c->deadline && offload_now(c->server) >= c->deadline;
+}
+
+void offload_begin_call(struct offload_server *s, struct offload_call *c, const struct request *r)
+{
+	memset(c, 0, sizeof *c);
+	c->server = s;
+	c->id = r->id;
+	c->at = r->params;
+	c->end = r->end;
+	c->left = r->count;
+	c->deadline = r->deadline;
+	c->phase = PHASE_RUNNING;
+	s->stats.calls++;
+}
+
+static const struct offload_method *find(const struct offload_server *s, const struct value *name)
+{
+	const struct offload_method *methods = s->config->methods;
+	size_t i;
+
+	if (name->kind == KIND_UINT)
+		return name->number - 16 < s->config->method_count ? &methods[name->number - 16] : NULL;
+	for (i = 0; i < s->config->method_count; i++)
+		if (offload_bounded_length(methods[i].name, OFFLOAD_NAME_MAX) == name->length &&
+		    memcmp(methods[i].name, name->data, name->length) == 0)
+			return &methods[i];
+	return NULL;
+}
+
+static struct offload_call *vacant(struct offload_server *s)
+{
+	unsigned i;
+
+	for (i = 0; i < OFFLOAD_CALLS; i++)
+		if (s->call[i].phase == PHASE_FREE)
+			return &s->call[i];
+	return NULL;
+}
+
+static void run(struct offload_server *s, struct offload_call *c)
+{
+	uint64_t begin = offload_now(s);
+	enum offload_done done;
+
+	s->running = c;
+	done = c->method->run(c, c->method->user);
+	s->running = NULL;
+	s->stats.busy_us += offload_now(s) - begin;
+	if (c->phase == PHASE_ANSWERED)
+		c->phase = PHASE_FREE;
+	else if (done == OFFLOAD_PENDING)
+		c->phase = PHASE_PENDING;
+	else
+		offload_finish(c);
+}
+
+void offload_run(struct offload_server *s, const struct request *r)
+{
+	struct offload_call *c = &s->control;
+
+	if (r->method.kind == KIND_UINT && r->method.number < 16) {
+		offload_begin_call(s, c, r);
+		offload_protocol(c, r->method.number);
+		offload_finish(c);
+		return;
+	}
+	c = vacant(s);
+	if (!c) {
+		offload_reject(s, r->id, OFFLOAD_BUSY, "more requests open than the window allows");
+		return;
+	}
+	offload_begin_call(s, c, r);
+	c->method = find(s, &r->method);
+	if (!c->method)
+		offload_fail(c, OFFLOAD_UNKNOWN_METHOD, "unknown method");
+	else if (offload_late(c))
+		offload_fail(c, OFFLOAD_LATE, "time was over before the work began");
+	if (c->code) {
+		offload_finish(c);
+		return;
+	}
+	if (c->method->flags & OFFLOAD_SLOW)
+		offload_flush(s);
+	run(s, c);
+}
+
+void offload_answer(struct offload_call *c)
+{
+	struct offload_server *s = c->server;
+
+	if (c->phase != PHASE_RUNNING && c->phase != PHASE_PENDING)
+		return;
+	offload_finish(c);
+	if (s->running == c)
+		c->phase = PHASE_ANSWERED;
+	offload_flush(s);
+}
