@@ -26,6 +26,12 @@ func IoctlValue(f *FD, req uapi.ValueIoctl, value int) (int, error) {
 	return f.ioctlValue(uintptr(req), uintptr(value))
 }
 
+// IoctlNoneOn is IoctlNone on a descriptor that is borrowed from somebody else.
+func IoctlNoneOn(raw int, req uapi.Command) error {
+	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(raw), uintptr(req), 0)
+	return result(e)
+}
+
 func (f *FD) ioctl(req uintptr, arg unsafe.Pointer) (int, error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
