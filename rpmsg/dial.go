@@ -31,8 +31,10 @@ type DialConfig struct {
 const (
 	// chrdev is the driver that gives a channel a node.
 	chrdev = "rpmsg_chrdev"
-	// nodeWait bounds the time from sysfs entry to node: devtmpfs and udev work on their own time.
+	// nodeWait bounds the time from sysfs entry to node, and permWait that from node to its permissions: devtmpfs and udev
+	// work on their own time.
 	nodeWait = 5 * time.Second
+	permWait = 500 * time.Millisecond
 	minPoll  = time.Millisecond
 	maxPoll  = 20 * time.Millisecond
 )
@@ -68,7 +70,7 @@ func (b Bus) dial(ctx context.Context, c DialConfig) (*Endpoint, error) {
 	if ch.Node != "" {
 		return b.openNode(ctx, ch.Node, ch.path)
 	}
-	if ch.Driver == "" {
+	if ch.Driver == "" || ch.Driver == chrdev {
 		node, err := b.bind(ctx, ch)
 		if err == nil {
 			return b.openNode(ctx, node, ch.path)
@@ -118,19 +120,21 @@ func (b Bus) findChannel(ctx context.Context, c DialConfig) (Channel, error) {
 	return found, err
 }
 
-// bind gives the channel to rpmsg_chrdev and returns the node that it then has.
+// bind gives the channel to rpmsg_chrdev, unless it is bound already, and returns the node that it then has.
 func (b Bus) bind(ctx context.Context, ch Channel) (string, error) {
-	bus := b.sys("bus/rpmsg")
-	if err := bus.WriteAttr("devices/"+ch.Device+"/driver_override", chrdev); err != nil {
-		return "", fmt.Errorf("binding %s: %w", ch.Device, err)
-	}
-	// EBUSY: another process was faster, which is as good.
-	err := bus.WriteAttr("drivers/"+chrdev+"/bind", ch.Device)
-	if err != nil && !errors.Is(err, syscall.EBUSY) {
-		return "", fmt.Errorf("binding %s: %w", ch.Device, err)
+	if ch.Driver == "" {
+		bus := b.sys("bus/rpmsg")
+		if err := bus.WriteAttr("devices/"+ch.Device+"/driver_override", chrdev); err != nil {
+			return "", fmt.Errorf("binding %s: %w", ch.Device, err)
+		}
+		// EBUSY: another process, or the kernel itself for rpmsg-raw, was faster, which is as good.
+		err := bus.WriteAttr("drivers/"+chrdev+"/bind", ch.Device)
+		if err != nil && !errors.Is(err, syscall.EBUSY) {
+			return "", fmt.Errorf("binding %s: %w", ch.Device, err)
+		}
 	}
 	var node string
-	err = poll(ctx, nodeWait, func() (bool, error) {
+	err := poll(ctx, nodeWait, func() (bool, error) {
 		now, err := readChannel(b.sys("bus/rpmsg/devices"), ch.Device)
 		node = now.Node
 		return node != "", err
@@ -210,13 +214,17 @@ func (b Bus) control(ch Channel) (Device, error) {
 func (b Bus) openNode(ctx context.Context, node, device string) (*Endpoint, error) {
 	var e *Endpoint
 	var last error
+	begin := time.Now()
 	err := poll(ctx, nodeWait, func() (bool, error) {
 		var err error
 		if e, err = Open(b.dev(node)); err == nil {
 			return true, nil
 		}
 		last = err
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, fs.ErrPermission) && time.Since(begin) < permWait:
+		default:
 			return false, err
 		}
 		if _, serr := os.Stat(device); serr != nil {
