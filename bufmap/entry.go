@@ -30,6 +30,7 @@ type Entry struct {
 	attaches atomic.Uint32
 	results  [MaxTargets]Result // guarded by the target's mu
 	closed   atomic.Bool
+	owner    any
 }
 
 // Add puts a buffer into the map. Its addresses are learnt by Attach.
@@ -46,6 +47,12 @@ func (m *Map) Add(b *dmabuf.Buffer) (*Entry, error) {
 
 // Buffer is the buffer of this entry.
 func (e *Entry) Buffer() *dmabuf.Buffer { return e.buf }
+
+// SetOwner keeps a value for the caller, who finds it again through Find and Owner. It must be called before Index.
+func (e *Entry) SetOwner(v any) { e.owner = v }
+
+// Owner returns what SetOwner kept.
+func (e *Entry) Owner() any { return e.owner }
 
 // Device returns the address of n bytes at offset off for the processor t: in bounds, of the present generation, and
 // without a lock or an allocation. The error wraps dmabuf.ErrRange for a range outside the buffer, ErrStale for a buffer
