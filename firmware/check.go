@@ -50,7 +50,7 @@ func (c *checker) add(s Severity, code Code, fix, format string, args ...any) {
 	switch {
 	case len(c.out) < maxFindings:
 		c.out = append(c.out, f)
-	case s == Error && c.out.Worst() < Error:
+	case s == SeverityError && c.out.Worst() < SeverityError:
 		c.out[maxFindings-1] = f // many remarks must not hide an error
 	}
 }
@@ -60,7 +60,7 @@ func (c *checker) add(s Severity, code Code, fix, format string, args ...any) {
 func Check(img *Image, want Requirements) Findings {
 	c := &checker{img: img, want: want}
 	if img == nil {
-		c.add(Error, Truncated, "", "no image")
+		c.add(SeverityError, Truncated, "", "no image")
 		return c.out
 	}
 	c.identity()
@@ -69,7 +69,7 @@ func Check(img *Image, want Requirements) Findings {
 	c.placement()
 	c.entry()
 	if img.badNotes != nil {
-		c.add(Warning, BadNote, "the notes behind it cannot be read; the kernel does not look at them", "%s", img.badNotes.Detail)
+		c.add(SeverityWarning, BadNote, "the notes behind it cannot be read; the kernel does not look at them", "%s", img.badNotes.Detail)
 	}
 	return c.out
 }
@@ -80,7 +80,7 @@ func CheckFile(b []byte, want Requirements) (*Image, Findings) {
 	if err == nil {
 		return img, Check(img, want)
 	}
-	f := Finding{Severity: Error, Code: NotELF, Message: err.Error()}
+	f := Finding{Severity: SeverityError, Code: NotELF, Message: err.Error()}
 	var bad *BadImageError
 	if errors.As(err, &bad) {
 		f.Code = bad.Code
@@ -94,21 +94,21 @@ func CheckFile(b []byte, want Requirements) (*Image, Findings) {
 
 func (c *checker) identity() {
 	if c.want.Class != 0 && c.img.Class != c.want.Class {
-		c.add(Error, WrongClass, "build for this processor", "the file is %v, the processor needs %v", c.img.Class, c.want.Class)
+		c.add(SeverityError, WrongClass, "build for this processor", "the file is %v, the processor needs %v", c.img.Class, c.want.Class)
 	}
 	if len(c.want.Machines) > 0 && !slices.Contains(c.want.Machines, c.img.Machine) {
 		var names []string
 		for _, m := range c.want.Machines {
 			names = append(names, m.String())
 		}
-		c.add(Error, WrongMachine, "build for this processor or choose another one",
+		c.add(SeverityError, WrongMachine, "build for this processor or choose another one",
 			"the file is for %v, the processor runs %s", c.img.Machine, strings.Join(names, " or "))
 	}
 }
 
 func (c *checker) segments() {
 	if len(c.img.Segments) == 0 {
-		c.add(Error, NoSegments, "link with loadable segments", "the file has no loadable segment")
+		c.add(SeverityError, NoSegments, "link with loadable segments", "the file has no loadable segment")
 		return
 	}
 	for i := range c.img.Segments {
@@ -126,7 +126,7 @@ func (c *checker) segments() {
 	for i := 1; i < len(sorted); i++ {
 		far, s := sorted[i-1], sorted[i]
 		if s.Address-far.Address < far.MemSize {
-			c.add(Error, SegmentOverlap, "correct the linker script", "%v overlaps %v", s, far)
+			c.add(SeverityError, SegmentOverlap, "correct the linker script", "%v overlaps %v", s, far)
 			if s.MemSize < far.MemSize-(s.Address-far.Address) {
 				sorted[i] = far // it reaches further
 			}
@@ -140,7 +140,7 @@ func (c *checker) reach(address, length uint64, format string, args ...any) {
 	if bits <= 0 || bits >= 64 || contains(0, 1<<bits, address, length) {
 		return
 	}
-	c.add(Error, BeyondReach, "link it to an address that the processor can form",
+	c.add(SeverityError, BeyondReach, "link it to an address that the processor can form",
 		"%s at %#x+%#x is beyond the %d address bits of the processor", fmt.Sprintf(format, args...), address, length, bits)
 }
 
@@ -157,9 +157,9 @@ func (c *checker) placement() {
 	if len(allowed) == 0 {
 		return
 	}
-	severity := Error
+	severity := SeverityError
 	if len(c.want.Ranges) == 0 {
-		severity = Warning
+		severity = SeverityWarning
 	}
 	var names []string
 	for _, r := range allowed[:min(len(allowed), 16)] {
@@ -190,8 +190,8 @@ func (c *checker) entry() {
 		}
 	}
 	if inside {
-		c.add(Warning, EntryOutside, fix, "entry point %#x lies in a segment that is not executable", c.img.Entry)
+		c.add(SeverityWarning, EntryOutside, fix, "entry point %#x lies in a segment that is not executable", c.img.Entry)
 	} else {
-		c.add(Warning, EntryOutside, fix, "entry point %#x lies in no segment", c.img.Entry)
+		c.add(SeverityWarning, EntryOutside, fix, "entry point %#x lies in no segment", c.img.Entry)
 	}
 }

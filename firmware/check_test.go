@@ -32,76 +32,76 @@ func TestCheck(t *testing.T) {
 		edit     func(b *Builder, want *Requirements)
 		text     string
 	}{
-		{"machine", WrongMachine, Error, func(b *Builder, w *Requirements) { b.Machine = MachineARM }, "for arm, the processor runs ti-c6000"},
-		{"class", WrongClass, Error, func(b *Builder, w *Requirements) { b.Class = Class64 }, "ELF64"},
-		{"no table", NoResourceTable, Error, func(b *Builder, w *Requirements) { b.Table = nil }, "oopses"},
-		{"no table, rpmsg needed all the same", NoResourceTable, Error, func(b *Builder, w *Requirements) {
+		{"machine", WrongMachine, SeverityError, func(b *Builder, w *Requirements) { b.Machine = MachineARM }, "for arm, the processor runs ti-c6000"},
+		{"class", WrongClass, SeverityError, func(b *Builder, w *Requirements) { b.Class = Class64 }, "ELF64"},
+		{"no table", NoResourceTable, SeverityError, func(b *Builder, w *Requirements) { b.Table = nil }, "oopses"},
+		{"no table, rpmsg needed all the same", NoResourceTable, SeverityError, func(b *Builder, w *Requirements) {
 			b.Table, w.TableOptional = nil, true
 		}, ""},
-		{"no table, optional", NoResourceTable, Warning, func(b *Builder, w *Requirements) {
+		{"no table, optional", NoResourceTable, SeverityWarning, func(b *Builder, w *Requirements) {
 			b.Table, w.TableOptional, w.NeedRPMsg, w.Ranges = nil, true, false, nil
 		}, ""},
-		{"no segments", NoSegments, Error, func(b *Builder, w *Requirements) { b.Segments, b.TableAddress = nil, 0 }, ""},
-		{"overlap", SegmentOverlap, Error, func(b *Builder, w *Requirements) { b.Segments[1].Address = 0x8000_0fff }, ""},
-		{"overlap with an earlier long one", SegmentOverlap, Error, func(b *Builder, w *Requirements) {
+		{"no segments", NoSegments, SeverityError, func(b *Builder, w *Requirements) { b.Segments, b.TableAddress = nil, 0 }, ""},
+		{"overlap", SegmentOverlap, SeverityError, func(b *Builder, w *Requirements) { b.Segments[1].Address = 0x8000_0fff }, ""},
+		{"overlap with an earlier long one", SegmentOverlap, SeverityError, func(b *Builder, w *Requirements) {
 			b.Segments = append(b.Segments, Segment{Address: 0x8000_0000, MemSize: 0x2_0000})
 		}, ""},
-		{"segment outside", SegmentOutside, Error, func(b *Builder, w *Requirements) { b.Segments[1].Address = 0x9000_0000 }, "carveout \"ddr\" 0x80000000+0x100000"},
-		{"segment half outside", SegmentOutside, Error, func(b *Builder, w *Requirements) { b.Segments[1].Address = 0x800f_ffff }, ""},
-		{"segment outside, ranges unknown", SegmentOutside, Warning, func(b *Builder, w *Requirements) {
+		{"segment outside", SegmentOutside, SeverityError, func(b *Builder, w *Requirements) { b.Segments[1].Address = 0x9000_0000 }, "carveout \"ddr\" 0x80000000+0x100000"},
+		{"segment half outside", SegmentOutside, SeverityError, func(b *Builder, w *Requirements) { b.Segments[1].Address = 0x800f_ffff }, ""},
+		{"segment outside, ranges unknown", SegmentOutside, SeverityWarning, func(b *Builder, w *Requirements) {
 			b.Segments[1].Address, w.Ranges = 0x9000_0000, nil
 		}, ""},
-		{"beyond reach", BeyondReach, Error, func(b *Builder, w *Requirements) { w.AddressBits = 31 }, "31 address bits"},
-		{"entry outside", EntryOutside, Warning, func(b *Builder, w *Requirements) { b.Entry = 0x7000_0000 }, "in no segment"},
-		{"entry in data", EntryOutside, Warning, func(b *Builder, w *Requirements) { b.Entry = 0x8001_0000 }, "not executable"},
-		{"table not loaded", TableNotLoaded, Warning, func(b *Builder, w *Requirements) { b.TableAddress = 0 }, ""},
-		{"name", UnterminatedName, Error, func(b *Builder, w *Requirements) {
+		{"beyond reach", BeyondReach, SeverityError, func(b *Builder, w *Requirements) { w.AddressBits = 31 }, "31 address bits"},
+		{"entry outside", EntryOutside, SeverityWarning, func(b *Builder, w *Requirements) { b.Entry = 0x7000_0000 }, "in no segment"},
+		{"entry in data", EntryOutside, SeverityWarning, func(b *Builder, w *Requirements) { b.Entry = 0x8001_0000 }, "not executable"},
+		{"table not loaded", TableNotLoaded, SeverityWarning, func(b *Builder, w *Requirements) { b.TableAddress = 0 }, ""},
+		{"name", UnterminatedName, SeverityError, func(b *Builder, w *Requirements) {
 			b.Table.Entries[0].(*Carveout).Name = strings.Repeat("n", 32)
 		}, "31 bytes"},
-		{"carveouts overlap", AddressOverlap, Error, func(b *Builder, w *Requirements) {
+		{"carveouts overlap", AddressOverlap, SeverityError, func(b *Builder, w *Requirements) {
 			b.Table.Entries = append([]Resource{&Carveout{DeviceAddress: 0x800f_0000, Length: 0x2_0000, Name: "two"}}, b.Table.Entries...)
 		}, "\"two\""},
-		{"devmem overlaps carveout", AddressOverlap, Error, func(b *Builder, w *Requirements) {
+		{"devmem overlaps carveout", AddressOverlap, SeverityError, func(b *Builder, w *Requirements) {
 			b.Table.Entries = append(b.Table.Entries, &Devmem{DeviceAddress: 0x8000_0000, Length: 1})
 		}, "devmem"},
-		{"vrings overlap", AddressOverlap, Error, func(b *Builder, w *Requirements) {
+		{"vrings overlap", AddressOverlap, SeverityError, func(b *Builder, w *Requirements) {
 			vring(b, 0).DeviceAddress, vring(b, 1).DeviceAddress = 0x8004_0000, 0x8004_1000
 		}, "vring 1"},
-		{"vring over code", AddressOverlap, Error, func(b *Builder, w *Requirements) { vring(b, 0).DeviceAddress = 0x8000_0000 }, "segment"},
-		{"traces overlap", AddressOverlap, Warning, func(b *Builder, w *Requirements) {
+		{"vring over code", AddressOverlap, SeverityError, func(b *Builder, w *Requirements) { vring(b, 0).DeviceAddress = 0x8000_0000 }, "segment"},
+		{"traces overlap", AddressOverlap, SeverityWarning, func(b *Builder, w *Requirements) {
 			b.Table.Entries = append(b.Table.Entries, &Trace{DeviceAddress: 0x8008_0010, Length: 1})
 		}, "trace"},
-		{"carveout past 4 GiB", BeyondReach, Error, func(b *Builder, w *Requirements) {
+		{"carveout past 4 GiB", BeyondReach, SeverityError, func(b *Builder, w *Requirements) {
 			b.Table.Entries[0].(*Carveout).Length = math.MaxUint32
 		}, "4 GiB"},
-		{"empty carveout", EmptyRange, Warning, func(b *Builder, w *Requirements) {
+		{"empty carveout", EmptyRange, SeverityWarning, func(b *Builder, w *Requirements) {
 			b.Table.Entries = append([]Resource{&Carveout{Name: "void"}}, b.Table.Entries...)
 		}, ""},
-		{"carveout late", CarveoutAfterUser, Warning, func(b *Builder, w *Requirements) {
+		{"carveout late", CarveoutAfterUser, SeverityWarning, func(b *Builder, w *Requirements) {
 			b.Table.Entries = append(b.Table.Entries, &Carveout{DeviceAddress: AddrAny, Length: 1, Name: "late"})
 		}, "late"},
-		{"vring alignment 0", BadVring, Error, func(b *Builder, w *Requirements) { vring(b, 0).Align = 0 }, "alignment 0"},
-		{"vring alignment 48", BadVring, Error, func(b *Builder, w *Requirements) { vring(b, 0).Align = 48 }, "alignment 48"},
-		{"vring not aligned", BadVring, Error, func(b *Builder, w *Requirements) { vring(b, 0).DeviceAddress = 0x8004_0010 }, "not aligned"},
-		{"vring of 0", BadVring, Error, func(b *Builder, w *Requirements) { vring(b, 0).Num = 0 }, "0 buffers"},
-		{"vring of 100", BadVring, Error, func(b *Builder, w *Requirements) { vring(b, 1).Num = 100 }, "vring 1 of vdev entry 2 has 100"},
-		{"vring of 65536", BadVring, Error, func(b *Builder, w *Requirements) { vring(b, 1).Num = 65536 }, "32768"},
-		{"one vring", BadVdev, Error, func(b *Builder, w *Requirements) {
+		{"vring alignment 0", BadVring, SeverityError, func(b *Builder, w *Requirements) { vring(b, 0).Align = 0 }, "alignment 0"},
+		{"vring alignment 48", BadVring, SeverityError, func(b *Builder, w *Requirements) { vring(b, 0).Align = 48 }, "alignment 48"},
+		{"vring not aligned", BadVring, SeverityError, func(b *Builder, w *Requirements) { vring(b, 0).DeviceAddress = 0x8004_0010 }, "not aligned"},
+		{"vring of 0", BadVring, SeverityError, func(b *Builder, w *Requirements) { vring(b, 0).Num = 0 }, "0 buffers"},
+		{"vring of 100", BadVring, SeverityError, func(b *Builder, w *Requirements) { vring(b, 1).Num = 100 }, "vring 1 of vdev entry 2 has 100"},
+		{"vring of 65536", BadVring, SeverityError, func(b *Builder, w *Requirements) { vring(b, 1).Num = 65536 }, "32768"},
+		{"one vring", BadVdev, SeverityError, func(b *Builder, w *Requirements) {
 			v := b.Table.Entries[2].(*Vdev)
 			v.Vrings = v.Vrings[:1]
 		}, "1 vrings"},
-		{"three vrings", BadVdev, Error, func(b *Builder, w *Requirements) {
+		{"three vrings", BadVdev, SeverityError, func(b *Builder, w *Requirements) {
 			v := b.Table.Entries[2].(*Vdev)
 			v.Vrings = append(v.Vrings, v.Vrings[0])
 		}, "3 vrings"},
-		{"status set", BadVdev, Warning, func(b *Builder, w *Requirements) { b.Table.Entries[2].(*Vdev).Status = 7 }, ""},
-		{"no vdev", NoVdev, Error, func(b *Builder, w *Requirements) { b.Table.Entries = b.Table.Entries[:2] }, ""},
-		{"no name service", NoNameService, Info, func(b *Builder, w *Requirements) { b.Table.Entries[2].(*Vdev).Features = 0 }, ""},
-		{"no trace", NoTrace, Info, func(b *Builder, w *Requirements) {
+		{"status set", BadVdev, SeverityWarning, func(b *Builder, w *Requirements) { b.Table.Entries[2].(*Vdev).Status = 7 }, ""},
+		{"no vdev", NoVdev, SeverityError, func(b *Builder, w *Requirements) { b.Table.Entries = b.Table.Entries[:2] }, ""},
+		{"no name service", NoNameService, SeverityInfo, func(b *Builder, w *Requirements) { b.Table.Entries[2].(*Vdev).Features = 0 }, ""},
+		{"no trace", NoTrace, SeverityInfo, func(b *Builder, w *Requirements) {
 			b.Table.Entries = append(b.Table.Entries[:1:1], b.Table.Entries[2])
 		}, ""},
-		{"trace outside", TraceOutside, Warning, func(b *Builder, w *Requirements) { b.Table.Entries[1].(*Trace).DeviceAddress = 0x100 }, ""},
-		{"unknown entry", UnknownEntry, Warning, func(b *Builder, w *Requirements) {
+		{"trace outside", TraceOutside, SeverityWarning, func(b *Builder, w *Requirements) { b.Table.Entries[1].(*Trace).DeviceAddress = 0x100 }, ""},
+		{"unknown entry", UnknownEntry, SeverityWarning, func(b *Builder, w *Requirements) {
 			b.Table.Entries = append(b.Table.Entries, &Raw{Kind: 5, Data: []byte{0, 0, 0, 0}})
 		}, "type 5"},
 	}
@@ -121,7 +121,7 @@ func TestCheck(t *testing.T) {
 				t.Fatalf("no %v %s with %q in: %v", tt.severity, tt.code, tt.text, found)
 			}
 			err := found.Err()
-			if (err != nil) != (found.Worst() == Error) || err != nil && !errors.Is(err, ErrBadImage) {
+			if (err != nil) != (found.Worst() == SeverityError) || err != nil && !errors.Is(err, ErrBadImage) {
 				t.Errorf("worst %v, error %v", found.Worst(), err)
 			}
 		})
@@ -175,7 +175,7 @@ func TestCheckNothing(t *testing.T) {
 		t.Error("an empty image is no error")
 	}
 	var none Findings
-	if none.Err() != nil || none.Worst() != Info || none.Has(NotELF) {
+	if none.Err() != nil || none.Worst() != SeverityInfo || none.Has(NotELF) {
 		t.Error("no findings are something")
 	}
 }

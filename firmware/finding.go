@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// Severity orders findings. An Error means that the kernel refuses the image or that the processor will not work.
+// Severity orders findings. SeverityError means that the kernel refuses the image or that the processor will not work.
 type Severity uint8
 
 const (
-	Info Severity = iota
-	Warning
-	Error
+	SeverityInfo Severity = iota
+	SeverityWarning
+	SeverityError
 )
 
 func (s Severity) String() string {
 	switch s {
-	case Info:
+	case SeverityInfo:
 		return "info"
-	case Warning:
+	case SeverityWarning:
 		return "warning"
-	case Error:
+	case SeverityError:
 		return "error"
 	}
 	return fmt.Sprintf("severity(%d)", uint8(s))
@@ -78,9 +78,9 @@ func (f Finding) String() string {
 // Findings are the remarks of Check, in the order of the file.
 type Findings []Finding
 
-// Worst returns the highest severity, Info for an empty list.
+// Worst returns the highest severity, SeverityInfo for an empty list.
 func (fs Findings) Worst() Severity {
-	worst := Info
+	worst := SeverityInfo
 	for _, f := range fs {
 		worst = max(worst, f.Severity)
 	}
@@ -97,12 +97,12 @@ func (fs Findings) Has(code Code) bool {
 	return false
 }
 
-// Err returns nil if no finding is an Error, else a *BadImageError with the first one's code and the text of all of them.
+// Err returns nil if no finding is a SeverityError, else a *BadImageError with the first one's code and the text of all of them.
 func (fs Findings) Err() error {
 	var texts []string
 	var code Code
 	for _, f := range fs {
-		if f.Severity < Error {
+		if f.Severity < SeverityError {
 			continue
 		}
 		if texts == nil {

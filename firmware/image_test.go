@@ -284,7 +284,7 @@ func FuzzParse(f *testing.F) {
 		if len(found) > maxFindings {
 			t.Fatalf("%d findings", len(found))
 		}
-		if (found.Worst() == Error) != (found.Err() != nil) {
+		if (found.Worst() == SeverityError) != (found.Err() != nil) {
 			t.Fatalf("worst %v, error %v", found.Worst(), found.Err())
 		}
 	})

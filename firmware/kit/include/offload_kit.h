@@ -72,6 +72,15 @@ enum {
 	OFFLOAD_AGAIN = 1
 };
 
+// What the firmware makes use of, and says in hello.
+enum offload_feature {
+	OFFLOAD_FEATURE_DEADLINE = 1, // needs a clock
+	OFFLOAD_FEATURE_CANCEL = 2,   // its functions look at offload_cancelled
+	OFFLOAD_FEATURE_BATCH = 4,    // costs nothing: the kit does it
+	OFFLOAD_FEATURE_BEAT = 8,     // it calls offload_beat regularly: the host may take silence for death
+	OFFLOAD_FEATURE_LOG = 16      // it calls offload_log
+};
+
 struct offload_server;
 struct offload_call;
 
@@ -103,6 +112,7 @@ struct offload_config {
 	const char *name;	// of the firmware, at most 32 bytes
 	uint32_t mtu;		// 96 to OFFLOAD_MTU; 0: OFFLOAD_MTU
 	uint32_t cache_line;	// bytes; 0: 1, no cache
+	unsigned features;	// OFFLOAD_FEATURE_*
 	unsigned address_bits;	// 1 to 64; 0: as wide as the core's pointers
 };
 
@@ -223,6 +233,7 @@ enum offload_done offload_fail(struct offload_call *call, uint32_t code, const c
 void offload_answer(struct offload_call *call);
 
 bool offload_cancelled(const struct offload_call *call); // the host has asked to give up: fail with OFFLOAD_CANCELLED
+uint64_t offload_deadline(const struct offload_call *call); // by the firmware's clock; 0: none
 bool offload_late(const struct offload_call *call);	 // the caller's time is over: fail with OFFLOAD_LATE
 
 // ---- notifications ----

@@ -159,6 +159,6 @@ void offload_finish(struct offload_call *c)
 		return;
 	if (c->code)
 		send_error(s, c->id, c->code, c->message);
-	else if (!s->receiving || !(s->features & FEATURE_BATCH))
+	else if (!s->receiving || !offload_agreed(s, OFFLOAD_FEATURE_BATCH))
 		offload_flush(s);
 }

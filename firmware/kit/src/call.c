@@ -55,6 +55,11 @@ bool offload_cancelled(const struct offload_call *c)
 	return c->cancelled;
 }
 
+uint64_t offload_deadline(const struct offload_call *c)
+{
+	return c->deadline;
+}
+
 bool offload_late(const struct offload_call *c)
 {
 	return c->deadline && offload_now(c->server) >= c->deadline;

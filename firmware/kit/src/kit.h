@@ -10,8 +10,6 @@
 
 enum phase { PHASE_FREE, PHASE_RUNNING, PHASE_PENDING, PHASE_ANSWERED };
 
-enum { FEATURE_DEADLINE = 1, FEATURE_CANCEL = 2, FEATURE_BATCH = 4, FEATURE_BEAT = 8, FEATURE_LOG = 16 };
-
 // The smallest MTU at which every answer of the protocol itself fits.
 enum { OFFLOAD_MTU_MIN = 96, OFFLOAD_NAME_MAX = 32, OFFLOAD_MESSAGE_MAX = 100, OFFLOAD_LOG_MAX = 200 };
 
@@ -26,6 +24,8 @@ struct request {
 	uint64_t deadline; // 0: none
 };
 
+// Features that both sides have.
+bool offload_agreed(const struct offload_server *server, unsigned feature);
 uint64_t offload_now(const struct offload_server *server);
 size_t offload_bounded_length(const char *text, size_t max);
 void offload_send(struct offload_server *server, const void *payload, size_t length);

@@ -18,7 +18,7 @@ void offload_log(struct offload_server *s, enum offload_level level, const char 
 	struct pack p = { bytes, bytes + sizeof bytes, false };
 	size_t max = s->mtu - 8 < OFFLOAD_LOG_MAX ? s->mtu - 8 : OFFLOAD_LOG_MAX, i;
 
-	if (!(s->features & FEATURE_LOG))
+	if (!offload_agreed(s, OFFLOAD_FEATURE_LOG))
 		return;
 	while (length && (text[length - 1] == '\n' || text[length - 1] == '\r'))
 		length--;
@@ -41,7 +41,7 @@ void offload_beat(struct offload_server *s)
 	uint8_t bytes[32];
 	struct pack p = { bytes, bytes + sizeof bytes, false };
 
-	if (!(s->features & FEATURE_BEAT))
+	if (!offload_agreed(s, OFFLOAD_FEATURE_BEAT))
 		return;
 	offload_pack_size(&p, KIND_ARRAY, 3);
 	offload_pack_uint(&p, 2);

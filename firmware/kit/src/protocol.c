@@ -43,7 +43,7 @@ static void hello(struct offload_call *c)
 	offload_put_u64(c, OFFLOAD_CALLS);
 	offload_put_u64(c, config->cache_line ? config->cache_line : 1);
 	offload_put_u64(c, config->address_bits ? config->address_bits : 8 * sizeof(void *));
-	offload_put_u64(c, (config->clock ? FEATURE_DEADLINE : 0u) | FEATURE_CANCEL | FEATURE_BATCH | FEATURE_BEAT | FEATURE_LOG);
+	offload_put_u64(c, config->features & (config->clock ? 31u : 31u & ~(unsigned)OFFLOAD_FEATURE_DEADLINE));
 	offload_put_u64(c, s->hello_at);
 	offload_put_u64(c, config->method_count);
 	offload_put_str(c, name, offload_bounded_length(name, OFFLOAD_NAME_MAX));

@@ -18,6 +18,11 @@ uint64_t offload_now(const struct offload_server *s)
 	return s->config->clock ? s->config->clock(s->config->user) : 0;
 }
 
+bool offload_agreed(const struct offload_server *s, unsigned feature)
+{
+	return s->features & s->config->features & feature;
+}
+
 void offload_send(struct offload_server *s, const void *payload, size_t length)
 {
 	if (s->config->send(s->config->user, payload, length))
