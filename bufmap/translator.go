@@ -16,6 +16,7 @@ type Result struct {
 	Size       uint64    // contiguous bytes from there
 	Provenance string    // name of the translator
 	Attachment io.Closer // the kernel's record that the device uses the buffer; nil if the translator holds none
+	Uncached   bool      // the CPU mapping is not cached, so that no SYNC is needed
 }
 
 // Translator is one way to learn the bus address of a buffer. It returns an error that wraps errors.ErrUnsupported where

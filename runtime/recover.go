@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/offload-runtime/offload/firmware"
+)
+
+// strand keeps the buffers of a call whose link died, in the given generation, until the processor is known to stand still:
+// the endpoint dies before the processor stops (rproc_stop in drivers/remoteproc/remoteproc_core.c), which may write to them
+// until then.
+func (p *processor) strand(generation uint32, c *call) error {
+	for _, b := range c.refs {
+		b.abandon(c.ticket)
+	}
+	p.mu.Lock()
+	if generation <= p.over {
+		p.mu.Unlock()
+		return c.release()
+	}
+	p.limbo = append(p.limbo, stranded{c.ticket, append([]*Buffer(nil), c.refs...)})
+	p.mu.Unlock()
+	var errs []error
+	for _, b := range c.spills {
+		errs = append(errs, b.Close())
+	}
+	c.forget()
+	return errors.Join(errs...)
+}
+
+// stranded is the buffers of one call.
+type stranded struct {
+	ticket uint64
+	refs   []*Buffer
+}
+
+// stood says that the processor has stopped, or runs anew, since the given generation began: addresses from before are
+// refused, and nothing writes to the buffers of its calls any more. Several sessions may notice the same.
+func (p *processor) stood(generation uint32) error {
+	p.mu.Lock()
+	if generation <= p.over {
+		p.mu.Unlock()
+		return nil
+	}
+	p.over = generation
+	limbo := p.limbo
+	p.limbo = nil
+	errs := []error{p.target.Renew()}
+	p.mu.Unlock()
+	for _, x := range limbo {
+		for _, b := range x.refs {
+			errs = append(errs, b.release(x.ticket))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// down is called when a link has died. The session looks for the processor to come back.
+func (s *Session) down(l *link) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || !s.link.CompareAndSwap(l, nil) {
+		return
+	}
+	s.log.Warn("processor died", "error", l.err, "generation", l.generation)
+	if s.cfg.RecoveryTime < 0 {
+		s.lost = l.err
+	}
+	s.wakeLocked()
+	s.helpers.Go(func() { s.recover(l) })
+}
+
+// watch reads the state of the processor, because a crash with recovery disabled shows on no endpoint: reads block, writes
+// go nowhere (kernel-side: rproc_crash_handler_work leaves the subdevices alone then).
+func (s *Session) watch() {
+	t := time.NewTicker(s.cfg.Watch)
+	defer t.Stop()
+	for {
+		select {
+		case <-s.life.Done():
+			return
+		case <-t.C:
+		}
+		l := s.link.Load()
+		if l == nil {
+			continue
+		}
+		if state, err := s.proc.Remoteproc().State(); err == nil && state == firmware.StateCrashed {
+			l.fail("its state reads crashed", firmware.ErrCrashed)
+			s.report(l.conn.Close())
+		}
+	}
+}
+
+// recover waits until the processor runs anew, then connects.
+func (s *Session) recover(l *link) {
+	s.report(l.conn.Close())
+	ctx, cancel := context.WithTimeout(s.life, max(s.cfg.RecoveryTime, time.Second))
+	defer cancel()
+	rp := s.proc.Remoteproc()
+	wait := time.NewTimer(0)
+	defer wait.Stop()
+	pause := time.Millisecond
+	var last error
+	for {
+		select {
+		case <-ctx.Done():
+			s.mu.Lock()
+			if s.lost == nil && !s.closed {
+				s.lost = fmt.Errorf("%w; it did not come back within %v (%w)", l.err, s.cfg.RecoveryTime, firstOf(last, ctx.Err()))
+				s.log.Error("session lost", "error", s.lost)
+				s.wakeLocked()
+			}
+			s.mu.Unlock()
+			return
+		case <-wait.C:
+		}
+		state, err := rp.State()
+		last = err
+		if state == firmware.StateOffline {
+			s.report(s.proc.stood(l.generation))
+		}
+		if err == nil && (state == firmware.StateRunning || state == firmware.StateAttached) {
+			if last = s.reconnect(ctx, l.generation); last == nil {
+				return
+			}
+		}
+		pause = min(2*pause, 50*time.Millisecond)
+		wait.Reset(pause)
+	}
+}
+
+// reconnect opens a link to a processor that may run anew.
+func (s *Session) reconnect(ctx context.Context, old uint32) error {
+	if s.cfg.RecoveryTime < 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.lost
+	}
+	// The new announcement of the service proves that the old run is over: the kernel removes the endpoint before it stops
+	// the processor, and announces after the new start.
+	attempt, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	conn, err := s.proc.Dial(attempt, s.cfg.Service)
+	if err != nil {
+		return err
+	}
+	s.report(s.proc.stood(old))
+	if err := s.open(attempt, conn); err != nil {
+		return err
+	}
+	s.log.Info("processor is back", "generation", s.proc.target.Generation())
+	return nil
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
