@@ -41,12 +41,11 @@ static bool body(struct cursor *c, struct value *v, enum offload_kind kind, uint
 	return true;
 }
 
-// Every element takes at least one byte: a count that cannot fit is refused here, before anything counts down from it.
-static bool container(const struct cursor *c, struct value *v, enum offload_kind kind, uint64_t count)
+static bool container(struct value *v, enum offload_kind kind, uint64_t count)
 {
 	v->kind = kind;
 	v->number = count;
-	return count <= rest(c) / (kind == KIND_MAP ? 2 : 1);
+	return true;
 }
 
 bool offload_next(struct cursor *c, struct value *v)
@@ -68,9 +67,9 @@ bool offload_next(struct cursor *c, struct value *v)
 		return true;
 	}
 	if (b < 0x90)
-		return container(c, v, KIND_MAP, b & 15);
+		return container(v, KIND_MAP, b & 15);
 	if (b < 0xa0)
-		return container(c, v, KIND_ARRAY, b & 15);
+		return container(v, KIND_ARRAY, b & 15);
 	if (b < 0xc0)
 		return body(c, v, KIND_STR, b & 31);
 	if (b >= 0xe0) {
@@ -106,9 +105,9 @@ bool offload_next(struct cursor *c, struct value *v)
 		return false;
 	v->number = n;
 	if (b >= 0xde)
-		return container(c, v, KIND_MAP, n);
+		return container(v, KIND_MAP, n);
 	if (b >= 0xdc)
-		return container(c, v, KIND_ARRAY, n);
+		return container(v, KIND_ARRAY, n);
 	if (b >= 0xd9)
 		return body(c, v, KIND_STR, n);
 	if (b >= 0xd0 && n >> (8 * width - 1) & 1) {
@@ -167,7 +166,10 @@ bool offload_skip(struct cursor *c, bool *bad)
 			*bad = true;
 		if (v.kind != KIND_ARRAY && v.kind != KIND_MAP)
 			continue;
-		children = (size_t)v.number << (v.kind == KIND_MAP); // no more than what is left of the payload
+		// Every element takes at least one byte: a count that cannot be is refused before anything counts down.
+		if (v.number > rest(c) >> (v.kind == KIND_MAP))
+			return false;
+		children = (size_t)v.number << (v.kind == KIND_MAP);
 		if (level == OFFLOAD_DEPTH) {
 			*bad = true;
 			left[level] += children;

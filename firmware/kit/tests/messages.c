@@ -151,7 +151,7 @@ static void test_echo(void)
 static void test_truncation(void)
 {
 	static const char whole[] = "95 00 07 10 91 86 a1 61 01 02 c4 02 0102 c7 09 01 01 00010000 00000004 d3 8000000000000000 93 c0 c3 cb "
-				    "3ff0000000000000 05 de 0001 db 00000001 61 c9 00000003 05 000000 c3 dc 0001 ce 00010000 cd 1000";
+				    "3ff0000000000000 05 de 0001 db 00000001 61 c9 00000003 05 000000 c3 dc 0001 ce 00010000 00 cd 1000";
 	size_t length, n;
 	uint8_t *bytes = unhex(whole, &length), *cut;
 	struct fixture f;
