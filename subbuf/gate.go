@@ -3,7 +3,6 @@
 package subbuf
 
 import (
-	"errors"
 	"sync"
 
 	"github.com/offload-runtime/offload/dmabuf"
@@ -66,14 +65,14 @@ func (g *gate) end(a dmabuf.Access) error {
 		}
 		return g.m.End(dmabuf.Write)
 	}
-	var errs []error
+	var err error
 	for i := len(g.issued) - 1; i >= 0; i-- {
-		errs = append(errs, g.m.End(g.issued[i]))
+		err = join(err, g.m.End(g.issued[i]))
 	}
 	g.issued = g.issued[:0]
 	g.begun = 0
 	g.idle.Broadcast()
-	return errors.Join(errs...)
+	return err
 }
 
 // held is the access with which a caller's own bracket is opened: always for reading too, so that it can be joined.

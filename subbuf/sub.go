@@ -36,6 +36,7 @@ type Sub struct {
 	marked bool   // MarkDirty was called
 	dirty  []span // marked
 	below  []span // committed by nested sub-buffers
+	whole  [1]span
 	nested *Set
 }
 
@@ -104,8 +105,8 @@ func (s *Sub) Begin(a dmabuf.Access) error {
 	if a == 0 || a&^dmabuf.ReadWrite != 0 {
 		return fmt.Errorf("sub-buffer %q: opening a bracket: %v is no CPU access: %w", s.name, a, os.ErrInvalid)
 	}
-	unlock := s.use()
-	defer unlock()
+	s.rlock()
+	defer s.runlock()
 	if s.closed {
 		return fmt.Errorf("sub-buffer %q: opening a bracket: %w", s.name, os.ErrClosed)
 	}
@@ -133,9 +134,8 @@ func (s *Sub) End(a dmabuf.Access) error {
 		}
 	}
 	err := s.gate.end(held(a))
-	for p := s; p.mode == Share && p.set.of != nil; {
-		p = p.set.of
-		p.brackets.Add(-1)
+	if up := s.sharing(); up != nil {
+		up.count(-1)
 	}
 	if err != nil {
 		return fmt.Errorf("sub-buffer %q: %w", s.name, err)
@@ -164,26 +164,31 @@ func window(m Memory, off, n int64) ([]byte, error) {
 	return b[off : off+n : off+n], nil
 }
 
-// use keeps transfers of s, and of the parents whose bytes s shares, away until unlock.
-func (s *Sub) use() (unlock func()) {
-	s.mu.RLock()
-	if s.mode == Copy || s.set.of == nil {
-		return s.mu.RUnlock
+// rlock keeps transfers of s, and of the parents whose bytes s shares, away until runlock. A nil s is the top.
+func (s *Sub) rlock() {
+	for p := s; p != nil; p = p.sharing() {
+		p.mu.RLock()
 	}
-	up := s.set.of.use()
-	return func() {
-		up()
-		s.mu.RUnlock()
+}
+
+func (s *Sub) runlock() {
+	for p := s; p != nil; p = p.sharing() {
+		p.mu.RUnlock()
 	}
+}
+
+// sharing is the sub-buffer whose bytes s shares; nil if there is none.
+func (s *Sub) sharing() *Sub {
+	if s.mode == Share {
+		return s.set.of
+	}
+	return nil
 }
 
 // count notes a bracket of s, which is also one of the parents whose bytes s shares.
 func (s *Sub) count(n int32) {
-	for p := s; ; p = p.set.of {
+	for p := s; p != nil; p = p.sharing() {
 		p.brackets.Add(n)
-		if p.mode == Copy || p.set.of == nil {
-			return
-		}
 	}
 }
 

@@ -45,8 +45,10 @@ func (s *Sub) Commit() error {
 			return fmt.Errorf("committing sub-buffer %q: %w", s.name, err)
 		}
 	}
-	for _, p := range t.list {
-		s.l.each(p.from, p.to, func(parent, _, n int64) { s.set.wrote(parent, n) })
+	if s.set.of != nil {
+		for _, p := range t.list {
+			s.l.each(p.from, p.to, func(parent, _, n int64) { s.set.of.wrote(parent, n) })
+		}
 	}
 	return nil
 }
@@ -96,7 +98,8 @@ func (s *Sub) take() taken {
 	t := taken{marked: s.marked, dirty: s.dirty, below: s.below}
 	s.marked, s.dirty, s.below = false, nil, nil
 	if !t.marked {
-		t.list = []span{{0, s.l.childLen}}
+		s.whole[0] = span{0, s.l.childLen}
+		t.list = s.whole[:]
 		return t
 	}
 	t.list = slices.Clone(t.dirty)
@@ -119,73 +122,84 @@ func (s *Sub) putBack(t taken) {
 	}
 }
 
-// wrote notes n bytes at off of the parent as changed by a sub-buffer, if the parent is one.
-func (s *Set) wrote(off, n int64) {
-	p := s.of
-	if p == nil {
-		return
-	}
-	p.note.Lock()
-	defer p.note.Unlock()
-	p.below = insert(p.below, span{off, off + n})
+// wrote notes n bytes at off as changed by a nested sub-buffer.
+func (s *Sub) wrote(off, n int64) {
+	s.note.Lock()
+	defer s.note.Unlock()
+	s.below = insert(s.below, span{off, off + n})
 }
 
 // fill copies from the parent. s.mu is held for writing.
 func (s *Sub) fill() error {
-	return s.transfer(dmabuf.Read, dmabuf.Write, func(parent, child []byte) {
-		if s.l.contiguous() {
-			copy(child[:s.l.w], parent[s.l.off:s.l.end])
-		} else {
-			s.l.each(0, s.l.childLen, func(p, c, n int64) { copy(child[c:c+n], parent[p:p+n]) })
-		}
-		s.set.fills.Add(1)
-		s.set.bytesIn.Add(s.l.bytes())
-	})
+	parent, child, err := s.open(dmabuf.Read, dmabuf.Write)
+	if err != nil {
+		return err
+	}
+	if s.l.contiguous() {
+		copy(child, parent[s.l.off:s.l.end])
+	} else {
+		s.l.each(0, s.l.childLen, func(p, c, n int64) { copy(child[c:c+n], parent[p:p+n]) })
+	}
+	s.set.fills.Add(1)
+	s.set.bytesIn.Add(s.l.bytes())
+	return s.shut(dmabuf.Read, dmabuf.Write)
 }
 
 // drain copies to the parent. s.mu is held for writing.
 func (s *Sub) drain(list []span) error {
-	return s.transfer(s.toParent(list), dmabuf.Read, func(parent, child []byte) {
-		var total int64
-		for _, p := range list {
-			if s.l.contiguous() {
-				copy(parent[s.l.off+p.from:s.l.off+p.to], child[p.from:p.to])
-				total += p.to - p.from
-				continue
-			}
-			s.l.each(p.from, p.to, func(p, c, n int64) {
-				copy(parent[p:p+n], child[c:c+n])
-				total += n
-			})
+	toParent := s.toParent(list)
+	parent, child, err := s.open(toParent, dmabuf.Read)
+	if err != nil {
+		return err
+	}
+	var total int64
+	for _, p := range list {
+		if s.l.contiguous() {
+			total += int64(copy(parent[s.l.off+p.from:], child[p.from:p.to]))
+		} else {
+			total += s.drainRows(parent, child, p)
 		}
-		s.set.commits.Add(1)
-		s.set.bytesOut.Add(total)
-	})
+	}
+	s.set.commits.Add(1)
+	s.set.bytesOut.Add(total)
+	return s.shut(toParent, dmabuf.Read)
 }
 
-// transfer opens both brackets around f.
-func (s *Sub) transfer(toParent, toChild dmabuf.Access, f func(parent, child []byte)) (err error) {
-	if s.set.of != nil {
-		defer s.set.of.use()()
-	}
+func (s *Sub) drainRows(parent, child []byte, p span) (total int64) {
+	s.l.each(p.from, p.to, func(p, c, n int64) {
+		copy(parent[p:p+n], child[c:c+n])
+		total += n
+	})
+	return total
+}
+
+// open begins a transfer; nothing is open if it fails.
+func (s *Sub) open(toParent, toChild dmabuf.Access) (parent, child []byte, err error) {
+	s.set.of.rlock()
 	if err := s.set.gate.begin(toParent); err != nil {
-		return err
+		s.set.of.runlock()
+		return nil, nil, err
 	}
-	defer func() { err = join(err, s.set.gate.end(toParent)) }()
 	if err := s.gate.begin(toChild); err != nil {
-		return err
+		err = join(err, s.set.gate.end(toParent))
+		s.set.of.runlock()
+		return nil, nil, err
 	}
-	defer func() { err = join(err, s.gate.end(toChild)) }()
-	parent, err := window(s.set.gate.m, s.set.base, s.set.size)
+	parent, err = window(s.set.gate.m, s.set.base, s.set.size)
+	if err == nil {
+		child, err = s.bytes()
+	}
 	if err != nil {
-		return err
+		return nil, nil, join(err, s.shut(toParent, toChild))
 	}
-	child, err := s.bytes()
-	if err != nil {
-		return err
-	}
-	f(parent, child)
-	return nil
+	return parent, child, nil
+}
+
+// shut ends what open began.
+func (s *Sub) shut(toParent, toChild dmabuf.Access) error {
+	err := join(s.gate.end(toChild), s.set.gate.end(toParent))
+	s.set.of.runlock()
+	return err
 }
 
 // toParent is the access to the parent for writing those ranges. Writing alone saves the invalidation of the whole parent,
