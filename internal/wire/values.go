@@ -300,3 +300,6 @@ func (v *Values) Decode(dst any) error {
 	*v = w
 	return nil
 }
+
+// NewValues returns n values from bytes that Raw returned.
+func NewValues(raw []byte, n int) Values { return Values{raw: raw, n: n} }
