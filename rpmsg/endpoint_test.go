@@ -470,6 +470,7 @@ func BenchmarkEcho(b *testing.B) {
 			e, peer := pair(b)
 			e.Spin = spin
 			echo := second(b, peer)
+			echo.Spin = spin
 			stopped := make(chan struct{})
 			go func() {
 				defer close(stopped)

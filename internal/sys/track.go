@@ -113,7 +113,7 @@ func (r *Record) Stack() string {
 
 func (f *FD) track() {
 	t := tracker.Load()
-	if t == nil {
+	if t == nil || f.raw < 0 {
 		return
 	}
 	f.record = t.add(fmt.Sprintf("fd %d (%s)", f.raw, f.name), f.raw)
