@@ -87,6 +87,8 @@ type Spec struct {
 	Name string
 	// RowPitch and SlicePitch are the distances in the copy of a rectangle; 0 means without gaps.
 	RowPitch, SlicePitch int64
+	// Alloc, if not nil, gets the memory for this copy instead of Config.Alloc.
+	Alloc func(size int64, name string) (Memory, error)
 }
 
 // New makes a sub-buffer and fills it from the parent if the processor reads it.
@@ -125,7 +127,10 @@ func (s *Set) check(spec Spec) (*Sub, error) {
 	case s.of != nil && spec.Access&^s.of.access != 0:
 		return nil, fmt.Errorf("%v for %v, the parent is for %v: %w", spec.Region, spec.Access, s.of.access, ErrAccess)
 	}
-	sub := &Sub{set: s, name: spec.Name, region: spec.Region, l: l, access: spec.Access}
+	sub := &Sub{set: s, name: spec.Name, region: spec.Region, l: l, access: spec.Access, alloc: spec.Alloc}
+	if sub.alloc == nil {
+		sub.alloc = s.c.Alloc
+	}
 	if sub.name == "" {
 		sub.name = s.c.Parent.Name() + spec.Region.String()
 	}

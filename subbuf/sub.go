@@ -21,6 +21,7 @@ type Sub struct {
 	access dmabuf.Access
 	mode   Mode
 	why    string
+	alloc  func(size int64, name string) (Memory, error)
 
 	own  Memory // nil when shared
 	gate *gate  // of the memory in which it lies
@@ -46,7 +47,7 @@ func (s *Sub) setup() error {
 		s.gate, s.base = s.set.gate, s.set.base+s.l.off
 		return nil
 	}
-	m, err := s.set.c.Alloc(s.l.childLen, s.name)
+	m, err := s.alloc(s.l.childLen, s.name)
 	if err != nil {
 		return fmt.Errorf("sub-buffer %q: %w", s.name, err)
 	}
