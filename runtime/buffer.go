@@ -12,6 +12,7 @@ import (
 
 	"github.com/offload-runtime/offload/bufmap"
 	"github.com/offload-runtime/offload/dmabuf"
+	"github.com/offload-runtime/offload/subbuf"
 )
 
 var (
@@ -34,6 +35,7 @@ type Buffer struct {
 	writing  int // of them, for writing
 	uses     []use
 	closed   bool
+	set      *subbuf.Set // of sub-buffers; nil until the first
 }
 
 // use is one call that has the buffer, or had it when its caller left.
