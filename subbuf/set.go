@@ -104,6 +104,9 @@ func (s *Set) New(spec Spec) (*Sub, error) {
 		s.remove(sub)
 		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub.ready = true
 	return sub, nil
 }
 
@@ -167,7 +170,7 @@ func (s *Set) remove(sub *Sub) {
 func (s *Set) Live() []*Sub {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.live)
+	return slices.DeleteFunc(slices.Clone(s.live), func(sub *Sub) bool { return !sub.ready })
 }
 
 // Close ends the set. While sub-buffers are open it refuses with ErrLive, which names them. It is idempotent and does

@@ -3,7 +3,6 @@
 package subbuf
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -21,6 +20,7 @@ type Sub struct {
 	access dmabuf.Access
 	mode   Mode
 	why    string
+	ready  bool // guarded by set.mu: New has returned it
 	alloc  func(size int64, name string) (Memory, error)
 
 	own  Memory // nil when shared
@@ -41,29 +41,31 @@ type Sub struct {
 	nested *Set
 }
 
-// setup gets the memory of a sub-buffer and fills it.
+// setup gets the memory of a sub-buffer and fills it. It holds mu, because Close can be called as soon as the set knows s.
 func (s *Sub) setup() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.mode == Share {
 		s.gate, s.base = s.set.gate, s.set.base+s.l.off
 		return nil
 	}
 	m, err := s.alloc(s.l.childLen, s.name)
-	if err != nil {
-		return fmt.Errorf("sub-buffer %q: %w", s.name, err)
+	if err == nil && m == nil {
+		err = fmt.Errorf("Alloc gave nothing: %w", os.ErrInvalid)
 	}
-	if m == nil {
-		return fmt.Errorf("sub-buffer %q: Alloc gave nothing: %w", s.name, os.ErrInvalid)
+	if err != nil {
+		s.closed = true
+		return fmt.Errorf("sub-buffer %q: %w", s.name, err)
 	}
 	s.own, s.gate = m, newGate(m)
 	if m.Size() < s.l.childLen {
 		err = fmt.Errorf("sub-buffer %q: Alloc gave %d bytes for %d: %w", s.name, m.Size(), s.l.childLen, os.ErrInvalid)
 	} else if s.access&dmabuf.Read != 0 {
-		s.mu.Lock()
 		err = s.fill()
-		s.mu.Unlock()
 	}
 	if err != nil {
-		return errors.Join(err, s.set.free(m))
+		s.closed = true
+		return join(err, s.set.free(m))
 	}
 	return nil
 }

@@ -173,14 +173,15 @@ func (s *Sub) drainRows(parent, child []byte, p span) (total int64) {
 	return total
 }
 
-// open begins a transfer; nothing is open if it fails.
+// open begins a transfer; nothing is open if it fails. The copy's own gate is not needed: s.mu keeps everybody else away
+// from it, and no bracket is open (idle).
 func (s *Sub) open(toParent, toChild dmabuf.Access) (parent, child []byte, err error) {
 	s.set.of.rlock()
 	if err := s.set.gate.begin(toParent); err != nil {
 		s.set.of.runlock()
 		return nil, nil, err
 	}
-	if err := s.gate.begin(toChild); err != nil {
+	if err := s.own.Begin(toChild); err != nil {
 		err = join(err, s.set.gate.end(toParent))
 		s.set.of.runlock()
 		return nil, nil, err
@@ -197,7 +198,7 @@ func (s *Sub) open(toParent, toChild dmabuf.Access) (parent, child []byte, err e
 
 // shut ends what open began.
 func (s *Sub) shut(toParent, toChild dmabuf.Access) error {
-	err := join(s.gate.end(toChild), s.set.gate.end(toParent))
+	err := join(s.own.End(toChild), s.set.gate.end(toParent))
 	s.set.of.runlock()
 	return err
 }
