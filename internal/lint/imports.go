@@ -16,7 +16,7 @@ var rooms = map[string][]string{
 	"subbuf":   {"dmabuf", "internal"},
 	"firmware": {"dmabuf", "internal"},
 	"rpmsg":    {"dmabuf", "internal"},
-	"profile":  {"internal"},
+	"profile":  {"bufmap", "internal"},
 	"runtime":  {"bufmap", "subbuf", "firmware", "rpmsg", "profile", "dmabuf", "internal"},
 	"sim":      {"runtime", "bufmap", "firmware", "rpmsg", "profile", "dmabuf", "internal"},
 	// What stands above all rooms or beside them, as programs and tests do, may import any.
