@@ -213,18 +213,35 @@ func (b *Buffer) Address(processorName string) (Address, error) {
 	return Address{Phys: r.Phys, Device: d, Provenance: r.Provenance, Attached: r.Attachment != nil}, nil
 }
 
-// Close frees the buffer, or arranges that it is freed when the last call has let go of it. It is idempotent.
+// Close frees the buffer, or arranges that it is freed when the last call has let go of it. A buffer with open sub-buffers
+// stays open: the error wraps subbuf.ErrLive. Close is idempotent.
 func (b *Buffer) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return nil
 	}
+	if b.set != nil {
+		if err := b.set.Close(); err != nil {
+			return err
+		}
+	}
 	b.closed = true
 	if len(b.uses) > 0 {
 		return nil
 	}
 	return b.free()
+}
+
+// closeSubs closes all sub-buffers of the buffer. What was not committed is lost.
+func (b *Buffer) closeSubs() error {
+	b.mu.Lock()
+	set := b.set
+	b.mu.Unlock()
+	if set == nil {
+		return nil
+	}
+	return set.CloseChildren()
 }
 
 // free gives the memory back. b.mu is held, the buffer is closed and unused.

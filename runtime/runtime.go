@@ -129,6 +129,9 @@ func (rt *Runtime) Close() error {
 	buffers := keys(rt.live)
 	rt.mu.Unlock()
 	for _, b := range buffers {
+		errs = append(errs, b.closeSubs())
+	}
+	for _, b := range buffers {
 		errs = append(errs, b.Close())
 	}
 	rt.mu.Lock()
