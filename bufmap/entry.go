@@ -12,30 +12,54 @@ import (
 	"github.com/offload-runtime/offload/dmabuf"
 )
 
-// slot is the address of a buffer for one target. A reader takes stamp, device and stamp again; equal stamps mean that the
-// address belongs to them. The low half of a stamp is the generation, the high half makes each attach different; 0 is none.
-type slot struct {
-	stamp  atomic.Uint64
-	device atomic.Uint64
-}
-
-// Entry is one buffer in a Map.
+// Entry is one buffer in a Map. It is kept small, because with many buffers the price of a lookup is that of the cache
+// lines it touches: what Device and Find need is here, the rest behind a pointer.
 type Entry struct {
 	base  uintptr // CPU address of the mapping, 0 until Index
 	size  int64
-	slots [MaxTargets]slot
-
-	m        *Map
-	buf      *dmabuf.Buffer
-	attaches atomic.Uint32
-	results  [MaxTargets]Result // guarded by the target's mu
-	closed   atomic.Bool
-	owner    any
+	m     *Map
+	rest  *rest
+	slots [nearTargets]slot
 }
 
-// Add puts a buffer into the map. Its addresses are learnt by Attach.
+// nearTargets is how many targets have their slot in the Entry itself.
+const nearTargets = 8
+
+type rest struct {
+	slots   [MaxTargets - nearTargets]slot
+	buf     *dmabuf.Buffer
+	owner   any
+	closed  atomic.Bool
+	results [MaxTargets]Result     // guarded by the target's mu
+	devices [MaxTargets]DeviceAddr // guarded by the target's mu
+}
+
+// slot is the address of a buffer for one target: one word, so that a reader needs no lock. The low 48 bits are the address,
+// the high 16 the low half of the generation in which it was learnt. That a tag comes again after 65,534 restarts is no
+// danger: Renew replaces every word of the generation before by stale.
+type slot struct{ atomic.Uint64 }
+
+const (
+	slotBits        = 48
+	slotMask        = 1<<slotBits - 1
+	special         = uint16(0xFFFF)              // tag of the two below; no generation has it, nor 0
+	stale    uint64 = uint64(special) << slotBits // there was one, in an earlier generation
+	wide     uint64 = stale + 1                   // it has more than 48 bits and is in rest.devices
+)
+
+func (e *Entry) slot(t *Target) *slot {
+	if t.index < nearTargets {
+		return &e.slots[t.index]
+	}
+	return &e.rest.slots[t.index-nearTargets]
+}
+
+// Add puts a buffer into the map. Its addresses are learnt by Attach. The entry must be closed before the buffer.
 func (m *Map) Add(b *dmabuf.Buffer) (*Entry, error) {
-	e := &Entry{m: m, buf: b, size: b.Size()}
+	if b == nil {
+		return nil, fmt.Errorf("adding a buffer: there is none: %w", os.ErrInvalid)
+	}
+	e := &Entry{m: m, size: b.Size(), rest: &rest{buf: b}}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -46,13 +70,13 @@ func (m *Map) Add(b *dmabuf.Buffer) (*Entry, error) {
 }
 
 // Buffer is the buffer of this entry.
-func (e *Entry) Buffer() *dmabuf.Buffer { return e.buf }
+func (e *Entry) Buffer() *dmabuf.Buffer { return e.rest.buf }
 
 // SetOwner keeps a value for the caller, who finds it again through Find and Owner. It must be called before Index.
-func (e *Entry) SetOwner(v any) { e.owner = v }
+func (e *Entry) SetOwner(v any) { e.rest.owner = v }
 
 // Owner returns what SetOwner kept.
-func (e *Entry) Owner() any { return e.owner }
+func (e *Entry) Owner() any { return e.rest.owner }
 
 // Device returns the address of n bytes at offset off for the processor t: in bounds, of the present generation, and
 // without a lock or an allocation. The error wraps dmabuf.ErrRange for a range outside the buffer, ErrStale for a buffer
@@ -60,35 +84,44 @@ func (e *Entry) Owner() any { return e.owner }
 // for the last two.
 func (e *Entry) Device(t *Target, off, n int64) (DeviceAddr, error) {
 	if off < 0 || n < 0 || off > e.size || n > e.size-off {
-		return 0, e.buf.CheckRange(off, n)
+		return 0, e.rest.buf.CheckRange(off, n)
 	}
-	s := &e.slots[t.index]
-	for {
-		stamp := s.stamp.Load()
-		if uint32(stamp) != t.generation.Load() {
-			return 0, e.noAddress(t, stamp)
-		}
-		d := s.device.Load()
-		if s.stamp.Load() == stamp {
-			return DeviceAddr(d + uint64(off)), nil
-		}
+	w := e.slot(t).Load()
+	if uint16(w>>slotBits) == uint16(t.generation.Load()) && e.m == t.m {
+		return DeviceAddr(w&slotMask + uint64(off)), nil
 	}
+	return e.deviceSlow(t, w, off)
 }
 
-func (e *Entry) noAddress(t *Target, stamp uint64) error {
-	switch {
-	case e.closed.Load():
-		return fmt.Errorf("device address of buffer %q for %s: %w", e.buf.Name(), t.name, os.ErrClosed)
-	case stamp != 0:
-		return fmt.Errorf("device address of buffer %q for %s: %w: it was attached in generation %d, now is %d",
-			e.buf.Name(), t.name, ErrStale, uint32(stamp), t.generation.Load())
+func (e *Entry) deviceSlow(t *Target, w uint64, off int64) (DeviceAddr, error) {
+	if w == wide && e.m == t.m {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if e.slot(t).Load() == wide {
+			return e.rest.devices[t.index] + DeviceAddr(off), nil
+		}
+		w = stale
 	}
-	return fmt.Errorf("device address of buffer %q for %s: not attached: %w", e.buf.Name(), t.name, os.ErrInvalid)
+	return 0, e.noAddress(t, w)
+}
+
+func (e *Entry) noAddress(t *Target, w uint64) error {
+	name := e.rest.buf.Name()
+	switch {
+	case e.m != t.m:
+		return fmt.Errorf("device address of buffer %q for %s: the processor is one of another map: %w", name, t.name, os.ErrInvalid)
+	case e.rest.closed.Load():
+		return fmt.Errorf("device address of buffer %q for %s: %w", name, t.name, os.ErrClosed)
+	case w != 0:
+		return fmt.Errorf("device address of buffer %q for %s: %w: now is run %d", name, t.name, ErrStale, t.generation.Load())
+	}
+	return fmt.Errorf("device address of buffer %q for %s: not attached: %w", name, t.name, os.ErrInvalid)
 }
 
 // Attached tells whether Device has an address for t now.
 func (e *Entry) Attached(t *Target) bool {
-	return uint32(e.slots[t.index].stamp.Load()) == t.generation.Load()
+	w := e.slot(t).Load()
+	return e.m == t.m && (uint16(w>>slotBits) == uint16(t.generation.Load()) || w == wide)
 }
 
 // Attach learns the address of the buffer for t, unless that is known already, and holds the attachment until Detach, Renew
@@ -97,19 +130,24 @@ func (e *Entry) Attach(t *Target) (fresh bool, err error) {
 	if e.Attached(t) {
 		return false, nil
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if e.closed.Load() {
+	if e.m != t.m {
 		return false, e.noAddress(t, 0)
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.rest.closed.Load() {
+		return false, e.noAddress(t, 0)
+	}
+	// Renew may raise the generation while the kernel works; the address is then of the old one, and Renew, which waits
+	// for mu, ends it.
 	generation := t.generation.Load()
-	if uint32(e.slots[t.index].stamp.Load()) == generation {
+	if e.Attached(t) {
 		return false, nil
 	}
 	if err := e.detachLocked(t); err != nil {
 		return false, err
 	}
-	r, err := t.chain.Translate(e.buf)
+	r, err := t.chain.Translate(e.rest.buf)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", t.name, err)
 	}
@@ -120,57 +158,69 @@ func (e *Entry) Attach(t *Target) (fresh bool, err error) {
 		}
 	}
 	if err != nil {
-		err = fmt.Errorf("buffer %q (%s) for %s, address by %s: %w", e.buf.Name(), e.buf.Heap(), t.name, r.Provenance, err)
+		err = fmt.Errorf("buffer %q (%s) for %s, address by %s: %w", e.rest.buf.Name(), e.rest.buf.Heap(), t.name, r.Provenance, err)
 		if r.Attachment != nil {
 			err = errors.Join(err, r.Attachment.Close())
 		}
 		return false, err
 	}
-	e.results[t.index] = r
+	e.rest.results[t.index], e.rest.devices[t.index] = r, d
 	t.attached[e] = struct{}{}
-	s := &e.slots[t.index]
-	s.device.Store(uint64(d))
-	s.stamp.Store(uint64(e.attaches.Add(1))<<32 | uint64(generation))
+	w := uint64(uint16(generation))<<slotBits | uint64(d)
+	if uint64(d)+uint64(e.size-1) > slotMask {
+		w = wide
+		if t.generation.Load() != generation {
+			w = stale
+		}
+	}
+	e.slot(t).Store(w)
 	return r.Attachment != nil, nil
 }
 
 // Result returns what the translator said about the buffer for t, and whether it is attached.
 func (e *Entry) Result(t *Target) (Result, bool) {
+	if e.m != t.m {
+		return Result{}, false
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, ok := t.attached[e]
-	return e.results[t.index], ok
+	return e.rest.results[t.index], ok
 }
 
 // Detach forgets the address for t and closes its attachment. SYNC of the buffer does nothing for t from then on.
 func (e *Entry) Detach(t *Target) error {
+	if e.m != t.m {
+		return e.noAddress(t, 0)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	e.slots[t.index].stamp.Store(0)
-	return e.detachLocked(t)
+	err := e.detachLocked(t)
+	e.slot(t).Store(0)
+	return err
 }
 
-// detachLocked closes the attachment. It leaves the stamp, so that an address of an earlier generation is told from one
-// that never was.
+// detachLocked closes the attachment. The address it leaves is told from one that never was.
 func (e *Entry) detachLocked(t *Target) error {
 	if _, ok := t.attached[e]; !ok {
 		return nil
 	}
+	e.slot(t).Store(stale)
 	delete(t.attached, e)
-	a := e.results[t.index].Attachment
-	e.results[t.index] = Result{}
+	a := e.rest.results[t.index].Attachment
+	e.rest.results[t.index] = Result{}
 	if a == nil {
 		return nil
 	}
 	if err := a.Close(); err != nil {
-		return fmt.Errorf("detaching buffer %q from %s: %w", e.buf.Name(), t.name, err)
+		return fmt.Errorf("detaching buffer %q from %s: %w", e.rest.buf.Name(), t.name, err)
 	}
 	return nil
 }
 
 // Close removes the buffer from the map and closes its attachments. It is idempotent. The buffer itself stays open.
 func (e *Entry) Close() error {
-	if !e.closed.CompareAndSwap(false, true) {
+	if !e.rest.closed.CompareAndSwap(false, true) {
 		return nil
 	}
 	e.m.mu.Lock()
@@ -184,7 +234,7 @@ func (e *Entry) Close() error {
 	for _, t := range targets {
 		errs = append(errs, e.Detach(t))
 	}
-	return joinf(errs, "removing buffer %q", e.buf.Name())
+	return joinf(errs, "removing buffer %q", e.rest.buf.Name())
 }
 
 func joinf(errs []error, format string, args ...any) error {

@@ -40,21 +40,26 @@ type leaf struct {
 
 // Index registers the CPU mapping of the buffer, so that Find knows pointers into it. It maps the buffer if need be.
 func (e *Entry) Index() error {
-	base, err := e.buf.Base()
+	base, err := e.rest.buf.Base()
 	if err != nil {
 		return err
 	}
 	e.m.mu.Lock()
 	defer e.m.mu.Unlock()
 	switch {
-	case e.closed.Load():
-		return fmt.Errorf("indexing buffer %q: %w", e.buf.Name(), os.ErrClosed)
+	case e.rest.closed.Load():
+		return fmt.Errorf("indexing buffer %q: %w", e.rest.buf.Name(), os.ErrClosed)
 	case e.base != 0:
 		return nil
 	case base%(1<<pageShift) != 0:
-		return fmt.Errorf("indexing buffer %q: mapping at %#x is not page aligned", e.buf.Name(), base)
+		return fmt.Errorf("indexing buffer %q: mapping at %#x is not page aligned", e.rest.buf.Name(), base)
 	case uint64(base)+uint64(e.size) > addressEnd:
-		return fmt.Errorf("indexing buffer %q: mapping at %#x lies above 48 bits", e.buf.Name(), base)
+		return fmt.Errorf("indexing buffer %q: mapping at %#x lies above 48 bits", e.rest.buf.Name(), base)
+	}
+	// The addresses of open mappings differ, so this is a buffer that was added twice or closed before its entry.
+	if o := e.m.pages.taken(uint64(base), uint64(base)+uint64(e.size)); o != nil {
+		return fmt.Errorf("indexing buffer %q: its mapping at %#x is that of buffer %q in this map: %w",
+			e.rest.buf.Name(), base, o.rest.buf.Name(), os.ErrExist)
 	}
 	e.base = base
 	e.m.pages.insert(e)
@@ -80,14 +85,38 @@ func (m *Map) Find(p uintptr) (*Entry, int64, error) {
 	return nil, 0, fmt.Errorf("%#x: %w", p, ErrUnknownPointer)
 }
 
-// spans calls f for each leaf that the entry touches, with the entry's share of it.
-func (e *Entry) spans(f func(from, to uint64)) {
-	end := uint64(e.base) + uint64(e.size)
-	for from := uint64(e.base); from < end; {
+// spans calls f for each leaf that the range touches, with the leaf's share of it.
+func spans(start, end uint64, f func(from, to uint64)) {
+	for from := start; from < end; {
 		to := min(end, from&^(leafBytes-1)+leafBytes)
 		f(from, to)
 		from = to
 	}
+}
+
+func (e *Entry) spans(f func(from, to uint64)) {
+	spans(uint64(e.base), uint64(e.base)+uint64(e.size), f)
+}
+
+// taken returns an entry that covers a part of the range.
+func (t *pageTable) taken(start, end uint64) (found *Entry) {
+	spans(start, end, func(from, to uint64) {
+		d := t.root[from>>(pageShift+2*levelBits)].Load()
+		if d == nil || found != nil {
+			return
+		}
+		l := d.leaves[from>>(pageShift+levelBits)%levelSize].Load()
+		if l == nil {
+			return
+		}
+		if found = l.whole; found != nil {
+			return
+		}
+		for a := from; a < to && found == nil; a += 1 << pageShift {
+			found = l.pages[a>>pageShift%levelSize].Load()
+		}
+	})
+	return found
 }
 
 func (t *pageTable) insert(e *Entry) {

@@ -14,13 +14,17 @@ const MaxTargets = 16
 
 // Target is one processor for which a Map holds addresses.
 type Target struct {
+	m       *Map
 	name    string
 	index   int
 	windows Windows
 	chain   Chain
 
-	// generation counts the runs of the processor. Addresses are valid in the generation in which they were learnt.
+	// generation counts the runs of the processor. Addresses are valid in the generation in which they were learnt. Its
+	// low half is never 0 or 0xFFFF, which mean something else in a slot.
 	generation atomic.Uint32
+
+	_ [64]byte // what changes with each attach stays off the cache line that readers use
 
 	// mu serialises attach and detach: TI's attach ioctl is not safe against itself (TI release notes, LCPD-38600).
 	mu sync.Mutex
@@ -34,14 +38,23 @@ func (t *Target) Name() string { return t.name }
 // Windows is the address map of the processor.
 func (t *Target) Windows() Windows { return t.windows }
 
-// Generation is the number of the processor's present run, from 1.
+// Generation is the number of the processor's present run. It begins at 1 and only grows.
 func (t *Target) Generation() uint32 { return t.generation.Load() }
 
 // Renew says that the processor was stopped or restarted: every address learnt before is refused with ErrStale from now
 // on. The attachments from before are closed, which a kernel of TI's needs before a buffer is attached again
 // (attachments are found by device and buffer there, so a late close would end the new one).
 func (t *Target) Renew() error {
-	t.generation.Add(1)
+	for {
+		old := t.generation.Load()
+		next := old + 1
+		for uint16(next) == 0 || uint16(next) == special {
+			next++
+		}
+		if t.generation.CompareAndSwap(old, next) {
+			break
+		}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var errs []error
@@ -74,7 +87,7 @@ func (m *Map) AddTarget(name string, w Windows, c Chain) (*Target, error) {
 	if len(m.targets) == MaxTargets {
 		return nil, fmt.Errorf("adding processor %s: a map serves %d processors: %w", name, MaxTargets, os.ErrInvalid)
 	}
-	t := &Target{name: name, index: len(m.targets), windows: w, chain: c, attached: map[*Entry]struct{}{}}
+	t := &Target{m: m, name: name, index: len(m.targets), windows: w, chain: c, attached: map[*Entry]struct{}{}}
 	t.generation.Store(1)
 	m.targets = append(m.targets, t)
 	return t, nil
