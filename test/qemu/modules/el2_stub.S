@@ -66,6 +66,17 @@ board_el2_stub:
 	ldr	w3, [x4, #(GICR_IGROUPR0 - GICR_SGI)]
 	bic	w3, w3, #RESET_BIT
 	str	w3, [x4, #(GICR_IGROUPR0 - GICR_SGI)]
+	/*
+	 * The CPU interface signals only the one pending interrupt of highest
+	 * priority, and of equals the lowest number: a kick that waits for a
+	 * hung firmware would keep the reset out. So everything else is lower.
+	 */
+	ldr	w3, =0xa0a0a0a0
+	add	x5, x4, #(GICR_IPRIORITYR - GICR_SGI)
+	mov	x6, #8				/* INTID 0 to 31, four each */
+2:	str	w3, [x5], #4
+	subs	x6, x6, #1
+	b.ne	2b
 	strb	wzr, [x4, #(GICR_IPRIORITYR - GICR_SGI + DSP_SGI_RESET)]
 	str	w1, [x4, #(GICR_ISENABLER0 - GICR_SGI)]
 	dsb	sy
@@ -100,8 +111,10 @@ board_el2_stub:
 	mrs	x0, ICC_IAR0_
 	ldr	x0, =PSCI_0_2_FN_CPU_OFF
 	smc	#0
-2:	wfi
-	b	2b
+3:	wfi
+	b	3b
+
+	.ltorg
 
 	/* Every exception that reaches EL2 ends the core. */
 	.balign	2048
@@ -111,6 +124,5 @@ board_el2_stub:
 	.balign	128
 	.endr
 
-	.ltorg
 	.globl board_el2_stub_end
 board_el2_stub_end:

@@ -44,6 +44,7 @@ func boot(ctx context.Context, s session) (*vm.Result, error) {
 	s.job.Machine = s.machine.Name
 	s.job.Now = time.Now()
 	s.job.Source = root
+	s.job.Processors = s.machine.Processors
 	s.job.Env = append(guestEnv(s.machine), s.job.Env...)
 	// The kernel was quiet while it booted; from here on its log is complete.
 	s.job.Sysctl = append(s.job.Sysctl, guest.Setting{Path: "/proc/sys/kernel/printk", Value: "7"})

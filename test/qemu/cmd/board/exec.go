@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,6 +51,20 @@ func (o *options) args() []string {
 	return args
 }
 
+// session is a boot with these options, without a program yet.
+func (o *options) session(m machine.Machine) (session, error) {
+	m.Cmdline = append(slices.Clone(m.Cmdline), o.cmdline...)
+	s := session{machine: m, timeout: o.timeout, output: os.Stdout}
+	for _, f := range o.files {
+		inGuest, onHost, ok := strings.Cut(f, "=")
+		if !ok {
+			return s, fmt.Errorf("--file %s: want GUEST=HOST", f)
+		}
+		s.files = append(s.files, vm.File{Guest: inGuest, Host: onHost, Mode: 0o755})
+	}
+	return s, nil
+}
+
 func execCommand() *cobra.Command {
 	var o options
 	var name string
@@ -80,34 +95,25 @@ func runBinary(cmd *cobra.Command, m machine.Machine, o options, binary string, 
 	if err != nil {
 		return err
 	}
-	m.Cmdline = append(m.Cmdline, o.cmdline...)
+	s, err := o.session(m)
+	if err != nil {
+		return err
+	}
 	inGuest := "/test/" + filepath.Base(binary)
 	t := splitTestArgs(args)
-	s := session{
-		machine: m,
-		name:    filepath.Base(binary),
-		job: guest.Job{
-			Args: append([]string{inGuest}, t.args...),
-			Dir:  dir,
-			UID:  o.uid,
-			Out:  len(t.outputs) > 0,
-		},
-		files:   []vm.File{{Guest: inGuest, Host: binary, Mode: 0o755}},
-		timeout: o.timeout,
-		output:  os.Stdout,
+	s.name = filepath.Base(binary)
+	s.job = guest.Job{
+		Args: append([]string{inGuest}, t.args...),
+		Dir:  dir,
+		UID:  o.uid,
+		Out:  len(t.outputs) > 0,
 	}
+	s.files = append(s.files, vm.File{Guest: inGuest, Host: binary, Mode: 0o755})
 	if t.timeout > 0 {
 		s.timeout = t.timeout + margin
 	}
 	if s.job.Out {
 		s.after = t.collect
-	}
-	for _, f := range o.files {
-		g, h, ok := strings.Cut(f, "=")
-		if !ok {
-			return fmt.Errorf("--file %s: want GUEST=HOST", f)
-		}
-		s.files = append(s.files, vm.File{Guest: g, Host: h, Mode: 0o755})
 	}
 	return finish(cmd, s, o.verbose)
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 func runCommand() *cobra.Command {
 	var o options
 	var name string
+	var busybox bool
 	cmd := &cobra.Command{
 		Use:   "run -m MACHINE PROGRAM [ARG...]",
 		Short: "Run a program that the guest has, such as /bin/offload",
@@ -26,18 +26,25 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m.Cmdline = append(m.Cmdline, o.cmdline...)
-			return finish(cmd, session{
-				machine: m,
-				name:    "run",
-				job:     guest.Job{Args: args, Dir: "/", UID: o.uid},
-				timeout: o.timeout,
-				output:  os.Stdout,
-			}, o.verbose)
+			s, err := o.session(m)
+			if err != nil {
+				return err
+			}
+			s.name = "run"
+			s.job = guest.Job{Args: args, Dir: "/", UID: o.uid}
+			if busybox {
+				files, err := busyboxFiles(cmd.Context())
+				if err != nil {
+					return err
+				}
+				s.files = append(s.files, files...)
+			}
+			return finish(cmd, s, o.verbose)
 		},
 	}
 	cmd.Flags().SetInterspersed(false)
 	cmd.Flags().StringVarP(&name, "machine", "m", "dsp", "machine")
+	cmd.Flags().BoolVar(&busybox, "busybox", false, "have a /bin/sh in the guest")
 	o.register(cmd)
 	return cmd
 }

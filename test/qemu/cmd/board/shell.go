@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
@@ -26,11 +27,7 @@ func shellCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			b, err := build.New(".", os.Stderr)
-			if err != nil {
-				return err
-			}
-			busybox, err := b.Busybox(cmd.Context())
+			files, err := busyboxFiles(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -44,7 +41,7 @@ func shellCommand() *cobra.Command {
 					Dir:     "/",
 					Console: true,
 				},
-				files:   busyboxFiles(busybox),
+				files:   files,
 				timeout: 24 * time.Hour,
 			})
 			return err
@@ -54,6 +51,12 @@ func shellCommand() *cobra.Command {
 	return cmd
 }
 
-func busyboxFiles(path string) []vm.File {
-	return []vm.File{{Guest: "/bin/busybox", Host: path, Mode: 0o755}, {Guest: "/bin/sh", Host: path, Mode: 0o755}}
+// busyboxFiles are a shell for the guest.
+func busyboxFiles(ctx context.Context) ([]vm.File, error) {
+	b, err := build.New(".", os.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	path, err := b.Busybox(ctx)
+	return []vm.File{{Guest: "/bin/busybox", Host: path, Mode: 0o755}, {Guest: "/bin/sh", Host: path, Mode: 0o755}}, err
 }

@@ -70,6 +70,9 @@ func runJob(control *os.File) error {
 	if err := loadModules(job.Modules); err != nil {
 		return err
 	}
+	if err := checkProcessors(job.Processors); err != nil {
+		return err
+	}
 	for _, s := range job.Sysctl {
 		if err := os.WriteFile(s.Path, []byte(s.Value), 0); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -35,6 +36,29 @@ func loadModules(modules []guest.Module) error {
 			return last
 		}
 		modules = later
+	}
+	return nil
+}
+
+// checkProcessors finds out whether the drivers made a processor of each name. A driver that refuses its device does not
+// fail the loading of its module.
+func checkProcessors(want []string) error {
+	paths, err := filepath.Glob("/sys/class/remoteproc/*/name")
+	if err != nil {
+		return err
+	}
+	have := make(map[string]bool)
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		have[strings.TrimSpace(string(text))] = true
+	}
+	for _, name := range want {
+		if !have[name] {
+			return fmt.Errorf("no remote processor %s, but %v; see the kernel log", name, have)
+		}
 	}
 	return nil
 }

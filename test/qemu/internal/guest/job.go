@@ -25,7 +25,8 @@ type Job struct {
 	Machine string    `json:"machine"`
 	Now     time.Time `json:"now"` // the guest has no clock that both boards know
 
-	Modules []Module `json:"modules"`
+	Modules    []Module `json:"modules"`
+	Processors []string `json:"processors"` // must be there once the modules are loaded
 
 	// Source is where the source tree is mounted, read-only: at the path it has on the host, so that the file names in
 	// messages are right. Empty: not shared.
