@@ -65,8 +65,9 @@ func TestMethods(t *testing.T) {
 	want := []string{"echo", "sum", "crc32c", "fill", "copy", "add_i16", "fir_q15", "gauss5x5", "sobel3x3", "matmul_i8", "poke",
 		"peek", "hang", "crash", "wild", "sleep"}
 	p := newPeer(t)
-	for _, mtu := range []int{496, 128, 96} {
+	for _, mtu := range []int{496, 200, 128} {
 		p.do("mtu %d", mtu)
+		p.hello()
 		if got := methodNames(t, p); !slices.Equal(got, want) {
 			t.Errorf("mtu %d: methods %q, want %q", mtu, got, want)
 		}

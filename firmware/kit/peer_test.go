@@ -73,7 +73,20 @@ func newPeer(t *testing.T) *peer {
 			t.Errorf("kit-host: %v", err)
 		}
 	})
+	p.hello()
 	return p
+}
+
+// hello begins a session.
+func (p *peer) hello() {
+	p.t.Helper()
+	b := wire.AppendRequest(nil, 0, wire.Method{Num: wire.MethodHello}, 6, false)
+	for _, v := range []uint64{wire.Version, 496, 16, 64, 0x1f, 0} {
+		b = wire.AppendUint(b, v)
+	}
+	if m := p.call(b); m.Code != 0 {
+		p.t.Fatalf("hello: %v, %s", m.Code, m.Text)
+	}
 }
 
 // do sends one command and returns what came back.

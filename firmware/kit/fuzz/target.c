@@ -123,6 +123,7 @@ static void payload(const uint8_t *data, size_t length)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const uint8_t hello[] = { 0x94, 0, 0, 0, 0x96, 1, 0xcd, 1, 0xf0, 0x10, 0x40, 31, 0 };
 	static const uint8_t ping[] = { 0x94, 0, 0xce, 0xde, 0xad, 0xbe, 0xef, 2, 0x91, 5 };
 	bool sessions = false;
 	size_t length;
@@ -134,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	host.now = host.answers = 0;
 	host.open_ranges = 0;
 	host.memory = calloc(1, SIZE);
+	payload(hello, sizeof hello);
 	while (size) {
 		// Two bytes say how long a payload is; lengths beyond the MTU are possible.
 		length = size >= 2 ? (size_t)(data[0] & 3) << 8 | data[1] : 0;
@@ -143,7 +145,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		payload(data, length);
 		data += length;
 		size -= length;
-		sessions |= host.server.hello_at != 0;
+		sessions |= host.server.hello_at != 1000;
 	}
 	for (i = 0; i < OFFLOAD_CALLS; i++)
 		if (host.sleepers.at[i].call)
@@ -156,7 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(sessions || host.answers == host.server.stats.calls, "a request without an answer");
 	host.answered = false;
 	payload(ping, sizeof ping);
-	must(host.answered || host.server.mtu < 10, "the server does not answer any more");
+	must(host.answered, "the server does not answer any more");
 	free(host.memory);
 	return 0;
 }

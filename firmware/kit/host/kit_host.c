@@ -107,8 +107,10 @@ static enum offload_done wild(struct offload_call *c, void *user)
 	uint64_t address = offload_arg_u64(c);
 
 	(void)user;
-	if (offload_args_end(c))
-		printf("! wild %#" PRIx64 "\n", address);
+	if (!offload_args_end(c))
+		return OFFLOAD_DONE;
+	printf("! wild %#" PRIx64 "\n", address);
+	offload_put_u64(c, 0);
 	return OFFLOAD_DONE;
 }
 

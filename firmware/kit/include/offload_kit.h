@@ -110,7 +110,7 @@ struct offload_config {
 	const struct offload_method *methods;
 	size_t method_count;
 	const char *name;	// of the firmware, at most 32 bytes
-	uint32_t mtu;		// 96 to OFFLOAD_MTU; 0: OFFLOAD_MTU
+	uint32_t mtu;		// 128 to OFFLOAD_MTU; 0: OFFLOAD_MTU
 	uint32_t cache_line;	// bytes; 0: 1, no cache
 	unsigned features;	// OFFLOAD_FEATURE_*
 	unsigned address_bits;	// 1 to 64; 0: as wide as the core's pointers
@@ -161,7 +161,7 @@ struct offload_server {
 	uint64_t arrived, host_clock, hello_at, beats;
 	uint32_t mtu, features;
 	struct offload_call *running;
-	bool receiving;
+	bool receiving, greeted;
 	struct offload_call call[OFFLOAD_CALLS], control, note;
 	struct offload_writer answers, notes;
 };

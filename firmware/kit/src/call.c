@@ -78,18 +78,19 @@ void offload_begin_call(struct offload_server *s, struct offload_call *c, const 
 	s->stats.calls++;
 }
 
-static const struct offload_method *find(const struct offload_server *s, const struct value *name)
+// find gives the number of a method; the table's own names come before those of the protocol.
+static uint32_t find(const struct offload_server *s, const struct value *method)
 {
 	const struct offload_method *methods = s->config->methods;
-	size_t i;
+	uint32_t i;
 
-	if (name->kind == KIND_UINT)
-		return name->number - 16 < s->config->method_count ? &methods[name->number - 16] : NULL;
+	if (method->kind == KIND_UINT)
+		return (uint32_t)method->number;
 	for (i = 0; i < s->config->method_count; i++)
-		if (offload_bounded_length(methods[i].name, OFFLOAD_NAME_MAX) == name->length &&
-		    memcmp(methods[i].name, name->data, name->length) == 0)
-			return &methods[i];
-	return NULL;
+		if (offload_bounded_length(methods[i].name, OFFLOAD_NAME_MAX) == method->length &&
+		    memcmp(methods[i].name, method->data, method->length) == 0)
+			return METHOD_TABLE + i;
+	return offload_protocol_number(method);
 }
 
 static struct offload_call *vacant(struct offload_server *s)
@@ -121,32 +122,32 @@ static void run(struct offload_server *s, struct offload_call *c)
 
 void offload_run(struct offload_server *s, const struct request *r)
 {
-	struct offload_call *c = &s->control;
+	uint32_t number = find(s, &r->method);
+	bool protocol = number < METHOD_TABLE;
+	struct offload_call *c = protocol ? &s->control : vacant(s);
 
-	if (r->method.kind == KIND_UINT && r->method.number < 16) {
-		offload_begin_call(s, c, r);
-		offload_protocol(c, r->method.number);
-		offload_finish(c);
-		return;
-	}
-	c = vacant(s);
 	if (!c) {
 		offload_reject(s, r->id, OFFLOAD_BUSY, "more requests open than the window allows");
 		return;
 	}
 	offload_begin_call(s, c, r);
-	c->method = find(s, &r->method);
-	if (!c->method)
+	if (!protocol && number - METHOD_TABLE >= s->config->method_count)
 		offload_fail(c, OFFLOAD_UNKNOWN_METHOD, "unknown method");
+	else if (!s->greeted && number != METHOD_HELLO)
+		// A host that has not noticed a restart must not get through with its old addresses.
+		offload_fail(c, OFFLOAD_BAD_ARGUMENTS, "hello must come first");
 	else if (offload_late(c))
 		offload_fail(c, OFFLOAD_LATE, "time was over before the work began");
-	if (c->code) {
-		offload_finish(c);
+	if (!protocol && !c->code) {
+		c->method = &s->config->methods[number - METHOD_TABLE];
+		if (c->method->flags & OFFLOAD_SLOW)
+			offload_flush(s);
+		run(s, c);
 		return;
 	}
-	if (c->method->flags & OFFLOAD_SLOW)
-		offload_flush(s);
-	run(s, c);
+	if (!c->code)
+		offload_protocol(c, number);
+	offload_finish(c);
 }
 
 void offload_answer(struct offload_call *c)

@@ -11,10 +11,11 @@
 enum phase { PHASE_FREE, PHASE_RUNNING, PHASE_PENDING, PHASE_ANSWERED };
 
 // The smallest MTU at which every answer of the protocol itself fits.
-enum { OFFLOAD_MTU_MIN = 96, OFFLOAD_NAME_MAX = 32, OFFLOAD_MESSAGE_MAX = 100, OFFLOAD_LOG_MAX = 200 };
+enum { OFFLOAD_MTU_MIN = 128, OFFLOAD_NAME_MAX = 32, OFFLOAD_MESSAGE_MAX = 100, OFFLOAD_LOG_MAX = 200 };
 
 // Methods of the protocol, by number.
-enum { METHOD_HELLO, METHOD_METHODS, METHOD_PING, METHOD_CANCEL, METHOD_STATS, METHOD_CLOCK, METHOD_LOG, METHOD_BEAT };
+enum { METHOD_HELLO, METHOD_METHODS, METHOD_PING, METHOD_CANCEL, METHOD_STATS, METHOD_CLOCK, METHOD_LOG, METHOD_BEAT,
+       METHOD_TABLE = 16, METHOD_NONE = INT32_MAX };
 
 struct request {
 	uint32_t id;
@@ -35,7 +36,8 @@ void offload_send(struct offload_server *server, const void *payload, size_t len
 void offload_set_code(struct offload_call *call, uint32_t code, const char *message);
 
 void offload_run(struct offload_server *server, const struct request *request);
-void offload_protocol(struct offload_call *call, uint64_t number);
+void offload_protocol(struct offload_call *call, uint32_t number);
+uint32_t offload_protocol_number(const struct value *name); // METHOD_NONE: not one of them
 void offload_cancel(struct offload_server *server, uint32_t id);
 void offload_forget(struct offload_server *server);
 bool offload_is_open(const struct offload_server *server, uint32_t id);

@@ -26,11 +26,12 @@ static void hello(struct offload_call *c)
 		return;
 	}
 	if (mtu < OFFLOAD_MTU_MIN) {
-		offload_fail(c, OFFLOAD_BAD_ARGUMENTS, "mtu below 96");
+		offload_fail(c, OFFLOAD_BAD_ARGUMENTS, "mtu below 128");
 		return;
 	}
 	offload_flush(s); // what was answered before goes out by the old rules
 	offload_forget(s);
+	s->greeted = true;
 	s->mtu = mtu < own ? (uint32_t)mtu : own;
 	s->features = (uint32_t)features;
 	s->host_clock = clock;
@@ -59,7 +60,11 @@ static void methods(struct offload_call *c)
 
 	if (!offload_args_end(c))
 		return;
-	first = from < config->method_count ? (size_t)from : config->method_count;
+	if (from > config->method_count) {
+		offload_fail(c, OFFLOAD_BAD_ARGUMENTS, "beyond the table");
+		return;
+	}
+	first = (size_t)from;
 	for (i = first; i < config->method_count; i++) {
 		n = 2 + offload_bounded_length(config->methods[i].name, OFFLOAD_NAME_MAX);
 		if (n > room)
@@ -81,7 +86,7 @@ static void ping(struct offload_call *c)
 	if (!offload_args_end(c))
 		return;
 	if (value.length > 64)
-		offload_fail(c, OFFLOAD_BAD_ARGUMENTS, "more than 64 bytes");
+		offload_fail(c, OFFLOAD_TOO_LARGE, "more than 64 bytes");
 	else
 		offload_put_encoded(c, value.data, value.length);
 }
@@ -100,7 +105,19 @@ static void stats(struct offload_call *c)
 	offload_put_u64(c, offload_now(c->server));
 }
 
-void offload_protocol(struct offload_call *c, uint64_t number)
+uint32_t offload_protocol_number(const struct value *name)
+{
+	static const char names[][8] = { "hello", "methods", "ping", "cancel", "stats", "clock" };
+	uint32_t i;
+
+	for (i = 0; i < sizeof names / sizeof *names; i++)
+		if (offload_bounded_length(names[i], sizeof *names) == name->length &&
+		    memcmp(names[i], name->data, name->length) == 0)
+			return i;
+	return METHOD_NONE;
+}
+
+void offload_protocol(struct offload_call *c, uint32_t number)
 {
 	switch (number) {
 	case METHOD_HELLO:

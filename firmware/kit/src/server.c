@@ -161,6 +161,11 @@ static void notification(struct offload_server *s, const struct request *r)
 	n->phase = PHASE_FREE;
 }
 
+static bool is_hello(const struct value *method)
+{
+	return (method->kind == KIND_UINT ? method->number : offload_protocol_number(method)) == METHOD_HELLO;
+}
+
 // act does what a message asks for. whole says that the payload it came in is sound; where it is not, the only thing
 // done is to say so to the requests whose id can be read.
 static void act(struct offload_server *s, struct message *m, bool whole)
@@ -171,8 +176,7 @@ static void act(struct offload_server *s, struct message *m, bool whole)
 		notification(s, r);
 	} else if (m->type != REQUEST || !m->has_id) {
 		s->stats.dropped++;
-	} else if (offload_is_open(s, r->id) &&
-		   !(whole && r->method.kind == KIND_UINT && r->method.number == METHOD_HELLO)) {
+	} else if (offload_is_open(s, r->id) && !(whole && is_hello(&r->method))) {
 		// An open request has one answer: the host would take another for it, and the buffers back.
 		s->stats.dropped++;
 	} else if (!whole) {

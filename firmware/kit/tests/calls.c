@@ -353,7 +353,12 @@ static void test_hello(void)
 	struct fixture f;
 
 	begin(&f);
+	f.server.greeted = false;
 	CHECK(offload_host_clock(&f.server) == 0);
+	give(&f, "94 00 07 14 90"); // nothing before hello
+	CHECK(error_code(&f) == OFFLOAD_BAD_ARGUMENTS);
+	give(&f, "94 00 07 02 91 05");
+	CHECK(error_code(&f) == OFFLOAD_BAD_ARGUMENTS);
 	give(&f, HELLO);
 	EXPECT(&f, "94 01 00 c0 99 01 cd 01f0 10 01 20 1f cd 03e8 0c a4 64656d6f");
 	f.now += 500;
@@ -365,23 +370,25 @@ static void test_hello(void)
 	CHECK(error_code(&f) == OFFLOAD_VERSION);
 	give(&f, "94 00 00 00 95 01 cd 01f0 40 40 00");
 	CHECK(error_code(&f) == OFFLOAD_BAD_ARGUMENTS);
-	give(&f, "94 00 00 00 96 01 5f 40 40 00 00");
+	give(&f, "94 00 00 00 96 01 7f 40 40 00 00");
 	CHECK(error_code(&f) == OFFLOAD_BAD_ARGUMENTS);
-	give(&f, "94 00 00 00 96 01 60 40 40 00 00");
-	CHECK(f.sent == 1 && f.server.mtu == 96);
+	give(&f, "94 00 00 00 96 01 cc 80 40 40 00 00");
+	CHECK(f.sent == 1 && f.server.mtu == 128);
 	f.sent = 0;
-	// With 96 bytes the names come in parts, and an error's text is cut to what fits.
+	// With 128 bytes the names come in parts, and an error's text is cut to what fits.
 	give(&f, "94 00 01 01 91 00");
-	CHECK(f.sent == 1 && f.payload[0].length <= 96 && f.payload[0].bytes[4] == 0x92 && f.payload[0].bytes[5] == 12);
+	CHECK(f.sent == 1 && f.payload[0].length <= 128 && f.payload[0].bytes[4] == 0x92 && f.payload[0].bytes[5] == 12);
 	f.sent = 0;
 	give(&f, "94 00 01 01 91 0a");
 	EXPECT(&f, "94 01 01 c0 92 0c 92 a4 6e6f7465 a4 736c6f77");
 	give(&f, "94 00 01 01 91 0c");
 	EXPECT(&f, "94 01 01 c0 92 0c 90");
+	give(&f, "94 00 01 01 91 0d");
+	CHECK(error_code(&f) == OFFLOAD_BAD_ARGUMENTS);
 	give(&f, "94 00 01 01 91 cf ffffffffffffffff");
-	EXPECT(&f, "94 01 01 c0 92 0c 90");
+	CHECK(error_code(&f) == OFFLOAD_BAD_ARGUMENTS);
 	give(&f, "94 00 07 17 90");
-	CHECK(f.payload[0].length <= 96);
+	CHECK(f.payload[0].length <= 128);
 	CHECK(error_code(&f) == 300);
 	teardown(&f);
 }
@@ -394,13 +401,17 @@ static void test_protocol_methods(void)
 	begin(&f);
 	give(&f, "94 00 07 05 90");
 	EXPECT(&f, "94 01 07 c0 cd 03e8");
+	give(&f, "94 00 07 a5 636c6f636b 90"); // by name
+	EXPECT(&f, "94 01 07 c0 cd 03e8");
+	give(&f, "94 00 07 a3 6c6f67 90");
+	CHECK(error_code(&f) == OFFLOAD_UNKNOWN_METHOD);
 	give(&f, "94 00 07 05 91 00");
 	CHECK(error_code(&f) == OFFLOAD_BAD_ARGUMENTS);
 	give(&f, "94 00 07 14");
 	f.sent = 0;
 	give(&f, "94 01");
-	give(&f, "94 00 07 04 90"); // calls: 2 clocks, 1 invalid, this; errors: 2; dropped: 1
-	EXPECT(&f, "94 01 07 c0 95 04 02 01 00 cd 03e8");
+	give(&f, "94 00 07 04 90"); // 3 clocks, 1 unknown, 1 invalid, this; 3 errors; 1 dropped
+	EXPECT(&f, "94 01 07 c0 95 06 03 01 00 cd 03e8");
 	for (i = 62; i <= 63; i++) {
 		uint8_t ping[72] = { 0x94, 0, 7, 2, 0x91, 0xc4, (uint8_t)i };
 
@@ -408,7 +419,7 @@ static void test_protocol_methods(void)
 		if (i == 62)
 			CHECK(f.sent == 1 && f.payload[0].length == 4 + 64 && f.payload[0].bytes[3] == 0xc0);
 		else
-			CHECK(error_code(&f) == OFFLOAD_BAD_ARGUMENTS);
+			CHECK(error_code(&f) == OFFLOAD_TOO_LARGE);
 		f.sent = 0;
 	}
 	give(&f, "94 00 07 02 90");
@@ -438,7 +449,7 @@ static void test_init(void)
 	method.run = NULL;
 	CHECK(offload_init(&f.server, &f.config) != 0);
 	method.run = keep;
-	f.config.mtu = 95;
+	f.config.mtu = 127;
 	CHECK(offload_init(&f.server, &f.config) != 0);
 	f.config.mtu = OFFLOAD_MTU + 1;
 	CHECK(offload_init(&f.server, &f.config) != 0);

@@ -62,6 +62,7 @@ void restart(struct fixture *f)
 {
 	check_at(__FILE__, __LINE__, offload_init(&f->server, &f->config) == 0, "offload_init");
 	f->sent = f->begun = f->ended = 0;
+	f->server.greeted = true;
 }
 
 void setup(struct fixture *f, const struct offload_method *methods, size_t count)

@@ -30,7 +30,7 @@ extern const struct offload_method demo_methods[3]; // echo, crc32c, sum: the ta
 
 void setup(struct fixture *f, const struct offload_method *methods, size_t count);
 void teardown(struct fixture *f);
-void restart(struct fixture *f);
+void restart(struct fixture *f); // as after a first hello
 
 // unhex reads hexadecimal text, ignoring spaces; the bytes are the caller's to free.
 uint8_t *unhex(const char *text, size_t *length);
