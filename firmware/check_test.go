@@ -167,6 +167,21 @@ func TestCheckAllows(t *testing.T) {
 	}
 }
 
+// Each overlap is reported once, also with a segment further back that reaches far.
+func TestCheckOverlapCount(t *testing.T) {
+	bd := goodBuilder()
+	bd.Segments = []Segment{
+		{Address: 0x8000_0000, Data: make([]byte, 0x1000), MemSize: 0x3_0000},
+		{Address: 0x8000_0800, Data: []byte("inside")},
+		{Address: 0x8002_0000, Data: []byte("inside too")},
+		{Address: 0x8003_0000, Data: []byte("outside")},
+	}
+	_, found := CheckFile(build(t, bd), dspWants())
+	if len(found) != 2 || found[0].Code != SegmentOverlap || found[1].Code != SegmentOverlap {
+		t.Errorf("findings: %v", found)
+	}
+}
+
 func TestCheckNothing(t *testing.T) {
 	if found := Check(nil, Requirements{}); found.Err() == nil {
 		t.Error("no image is no error")

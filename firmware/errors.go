@@ -17,6 +17,8 @@ var (
 	ErrStuck = errors.New("the processor cannot be stopped")
 	// ErrRunning is returned by Start when the processor runs already. Nothing was written.
 	ErrRunning = errors.New("the processor runs already")
+	// ErrOnlyCounted is returned by Start when the kernel accepted it but did nothing except raise its power count.
+	ErrOnlyCounted = errors.New("the kernel counted the start but did not start the processor")
 	// ErrNotRunning is returned by Stop when there is nothing to stop.
 	ErrNotRunning = errors.New("the processor is not running")
 	// ErrHeld is returned by Stop when the stop was accepted but others started the processor too, so that it runs on.

@@ -14,8 +14,11 @@ import (
 //
 // The state is read first, because the kernel does not refuse a second start: it raises a power count, and then one stop
 // is not enough (rproc_boot). A processor that runs is left alone and the error wraps ErrRunning; one that has crashed,
-// where a start would do nothing but count, gives ErrCrashed. A start that races with another process' start is counted,
-// and Stop then undoes exactly that.
+// where a start would do nothing but count, gives ErrCrashed. So a Processor never holds more than one count, and Stop
+// gives that one back.
+//
+// The state is read afterwards too: if a recovery failed half way, the kernel calls the processor offline but keeps its
+// count, and then a start does nothing and a stop is refused (ErrOnlyCounted).
 func (p *Processor) Start(ctx context.Context) error {
 	const op = "start"
 	return p.run(ctx, op, func() error {
@@ -26,13 +29,14 @@ func (p *Processor) Start(ctx context.Context) error {
 			return &OpError{Op: op, Processor: p.name, Kind: ErrRunning, Hint: fmt.Sprintf("state %q, nothing was written", s)}
 		case s == StateCrashed:
 			return &OpError{Op: op, Processor: p.name, Kind: ErrCrashed, Hint: "recover it, or stop it first"}
-		case s == StateOffline:
-			p.starts = 0 // somebody else stopped it
 		}
 		if err := p.write(ctx, "state", "start"); err != nil {
 			return p.startError(op, err)
 		}
-		p.starts++
+		if s, err := p.State(); err == nil && s == StateOffline {
+			return &OpError{Op: op, Processor: p.name, Kind: ErrOnlyCounted,
+				Hint: "a recovery may have failed before; unbind its driver and bind it again"}
+		}
 		return nil
 	})
 }
@@ -64,29 +68,24 @@ func (p *Processor) startError(op string, err error) error {
 	return e
 }
 
-// Stop undoes the starts made through this Processor, or, if there were none, gives one stop. It returns nil once the
-// processor no longer runs, and an error that wraps ErrHeld if every stop was accepted but the processor runs on
-// because others started it as well.
+// Stop gives one stop. It returns nil once the processor no longer runs, and an error that wraps ErrHeld if the stop was
+// accepted but the processor runs on, because others started it as well. To stop it all the same, call Stop until it
+// says nil.
 //
 // ErrNotRunning: there was nothing to stop. ErrCrashed: this kernel cannot stop a crashed processor; Recover it first.
 // ErrStuck: the driver gave up; the processor may still be at work in its memory.
 func (p *Processor) Stop(ctx context.Context) error {
 	const op = "stop"
 	return p.run(ctx, op, func() error {
-		for n := max(1, p.starts); n > 0; n-- {
-			if err := p.write(ctx, "state", "stop"); err != nil {
-				return p.stopError(op, err)
-			}
-			p.starts = max(0, p.starts-1)
-			if s, err := p.State(); err != nil || !s.Up() && s != StateCrashed {
-				p.starts = 0
-				return nil // if the state is unreadable, the kernel's word on the write counts
-			}
-			if err := ctx.Err(); err != nil {
-				return &OpError{Op: op, Processor: p.name, Err: err, Hint: fmt.Sprintf("%d more stops are due", p.starts)}
-			}
+		if err := p.write(ctx, "state", "stop"); err != nil {
+			return p.stopError(op, err)
 		}
-		return &OpError{Op: op, Processor: p.name, Kind: ErrHeld, Hint: "every start needs a stop of its own"}
+		// If the state is unreadable, the kernel's word on the write counts.
+		if s, err := p.State(); err == nil && (s.Up() || s == StateCrashed) {
+			return &OpError{Op: op, Processor: p.name, Kind: ErrHeld,
+				Hint: fmt.Sprintf("the state is %q; every start needs a stop of its own", s)}
+		}
+		return nil
 	})
 }
 
@@ -105,7 +104,6 @@ func (p *Processor) stopError(op string, err error) error {
 			e.Kind = ErrCrashed
 			e.Hint = "this kernel cannot stop a crashed processor: recover it, then stop it"
 		case !s.Up():
-			p.starts = 0
 			e.Kind = ErrNotRunning
 			e.Hint = fmt.Sprintf("the state is %q", s)
 		}
@@ -122,7 +120,6 @@ func (p *Processor) Detach(ctx context.Context) error {
 		err := p.write(ctx, "state", "detach")
 		switch {
 		case err == nil:
-			p.starts = max(0, p.starts-1)
 			return nil
 		case errors.Is(err, syscall.EINVAL):
 			e := &OpError{Op: op, Processor: p.name, Err: err, Hint: "the driver must support it"}

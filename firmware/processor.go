@@ -22,8 +22,7 @@ type Processor struct {
 	name  string
 	attrs Attributes
 
-	op     chan struct{} // holds one token while an operation is under way
-	starts int           // starts made here and not undone; guarded by op
+	op chan struct{} // holds one token while an operation is under way
 }
 
 // NewProcessor returns the processor behind a. The name is for people: errors and logs.

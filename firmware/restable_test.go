@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"reflect"
+	"runtime"
 	"testing"
 )
 
@@ -102,6 +103,30 @@ func TestDecodeResourceTableRefuses(t *testing.T) {
 				t.Errorf("findings in a file: %v", found)
 			}
 		})
+	}
+}
+
+// A Raw entry of odd length is not padded, or the padding would become part of it.
+func TestRawBeforeOthers(t *testing.T) {
+	table := &ResourceTable{Entries: []Resource{&Raw{Kind: 128, Data: []byte{1}}, &Trace{Length: 1, Name: "t"}, &Raw{Kind: 129, Data: []byte{}}}}
+	b, err := table.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := DecodeResourceTable(b); err != nil || !reflect.DeepEqual(back, table) {
+		t.Errorf("%+v, %v", back, err)
+	}
+}
+
+// A number of entries that the table cannot hold costs no memory.
+func TestDecodeHugeNumber(t *testing.T) {
+	b := appendU32(nil, 1, 0x0800_0000, 0, 0, 16, 16)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := DecodeResourceTable(b)
+	runtime.ReadMemStats(&after)
+	if err == nil || after.TotalAlloc-before.TotalAlloc > 1<<20 {
+		t.Errorf("%v, %d bytes allocated", err, after.TotalAlloc-before.TotalAlloc)
 	}
 }
 

@@ -24,8 +24,8 @@ func TestStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "fw-5d5713dd84b4c9de.elf"; len(file) != len(want) || !strings.HasPrefix(file, "fw-") || !strings.HasSuffix(file, ".elf") {
-		t.Errorf("file %q", file)
+	if want := "fw-b873cce066eb02ed.elf"; file != want { // printf 'image one' | sha256sum
+		t.Errorf("file %q, want %q", file, want)
 	}
 	path := filepath.Join(s.Dir, file)
 	before, err := os.Stat(path)

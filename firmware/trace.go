@@ -21,9 +21,6 @@ import (
 // maxTrace bounds what is kept of one trace buffer; what lies behind is not looked at.
 const maxTrace = 4 << 20
 
-// maxLine is the length at which an unfinished line is given out.
-const maxLine = 64 << 10
-
 // TraceReader reads a processor's trace buffer: text that the firmware writes from the start of the buffer, ended by a NUL, and
 // that debugfs gives as a whole at every read (rproc_trace_read). The text is not trusted: characters that do not print
 // are left out of the lines.
@@ -173,8 +170,8 @@ func changedEnd(old, text []byte, from int) int {
 	return end
 }
 
-// take appends the complete lines of text and keeps the rest. A line that does not end is cut, so that firmware which
-// never writes a newline cannot fill the memory of the host.
+// take appends the complete lines of text and keeps the rest. That is at most two buffers long: going back to the start
+// flushes it.
 func (t *TraceReader) take(lines []string, text []byte) []string {
 	text = append(t.partial, text...)
 	for {
@@ -186,9 +183,6 @@ func (t *TraceReader) take(lines []string, text []byte) []string {
 		text = rest
 	}
 	t.partial = bytes.Clone(text)
-	if len(t.partial) > maxLine {
-		lines = t.flush(lines)
-	}
 	return lines
 }
 
