@@ -27,6 +27,12 @@ var (
 	ErrNotContiguous = errors.New("buffer is not contiguous")
 	// ErrStale is returned for an address from before a restart of the processor.
 	ErrStale = errors.New("address from before a restart of the processor")
+	// ErrUnknownMemory is returned for an address outside the memory in which the buffer must lie, such as that of a bounce
+	// buffer.
+	ErrUnknownMemory = errors.New("address outside the heap's memory")
+	// ErrNoAttachment is returned where an address is known but SYNC would do nothing for a processor that does not see
+	// the CPU's caches.
+	ErrNoAttachment = errors.New("no attachment, so that SYNC would do nothing")
 	// ErrNoTranslator is returned when no translator can tell the address of a buffer.
 	ErrNoTranslator = errors.New("no translator knows the address")
 )

@@ -17,6 +17,7 @@ type Result struct {
 	Provenance string    // name of the translator
 	Attachment io.Closer // the kernel's record that the device uses the buffer; nil if the translator holds none
 	Uncached   bool      // the CPU mapping is not cached, so that no SYNC is needed
+	SelfSync   bool      // SYNC works without an attachment, as that of a udmabuf does; attaching cleans nothing then
 }
 
 // Translator is one way to learn the bus address of a buffer. It returns an error that wraps errors.ErrUnsupported where
