@@ -113,7 +113,7 @@ func (b *Buffer) toProcessor(p *processor, fresh bool) error {
 		b.cacheNewer = false
 		b.rt.stats.elided.Add(1)
 	default:
-		if r, _ := b.entry.Result(p.target); r.Attachment == nil && !r.Uncached {
+		if r, _ := b.entry.Result(p.target); r.Attachment == nil && !r.Uncached && !r.SelfSync {
 			return fmt.Errorf("%v for %s, address by %s: %w", b, p.info.Name, r.Provenance, ErrNoAttachment)
 		}
 		if err := b.sync(b.mem.SyncEnd, dmabuf.Write); err != nil {
