@@ -31,6 +31,7 @@ type exporter struct {
 	mu         sync.Mutex
 	log        []string
 	maps, gone int
+	mapping    []byte
 }
 
 func (x *exporter) note(s string) { x.mu.Lock(); x.log = append(x.log, s); x.mu.Unlock() }
@@ -44,8 +45,11 @@ func (x *exporter) Mmap() ([]byte, error) {
 	if x.short {
 		size /= 2
 	}
-	return sys.MmapAnon(size)
+	var err error
+	x.mapping, err = sys.MmapAnon(size)
+	return x.mapping, err
 }
+
 func (x *exporter) Munmap(p []byte) error { x.maps--; return sys.Munmap(p) }
 func (x *exporter) BeginCPUAccess(a dmabuf.Access) error {
 	x.note("start " + a.String())

@@ -87,3 +87,16 @@ func TestCheckedInBracket(t *testing.T) {
 		t.Error("a fault although nothing is checked")
 	}
 }
+
+// A mapping that is made outside of a bracket is inaccessible from the start.
+func TestCheckedBase(t *testing.T) {
+	x := &exporter{}
+	b := newBuffer(t, x)
+	b.SetChecked(true)
+	if _, err := b.Base(); err != nil {
+		t.Fatal(err)
+	}
+	if !touch(x.mapping) {
+		t.Error("no fault outside of a bracket")
+	}
+}

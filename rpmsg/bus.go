@@ -189,9 +189,8 @@ func parseAddr(text string) (uint32, error) {
 	return 0, fmt.Errorf("%q is no rpmsg address: %w", text, strconv.ErrSyntax)
 }
 
-// processorName matches the remoteproc in a device path: its own directory, or that of older kernels' vdev,
-// remoteproc0#vdev0buffer, which lies below it.
-var processorName = regexp.MustCompile(`/(remoteproc[0-9]+)(?:[/#]|$)`)
+// processorName matches the directory of a remoteproc in the path of a device below it.
+var processorName = regexp.MustCompile(`/(remoteproc[0-9]+)(?:/|$)`)
 
 func processorOf(path string) string {
 	if m := processorName.FindStringSubmatch(path); m != nil {

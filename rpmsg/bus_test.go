@@ -221,23 +221,47 @@ func TestDialBinds(t *testing.T) {
 	works(t, e)
 }
 
+// stepper is a context that lets the world go on by one step each time somebody looks at it, as Dial does between looks
+// at the file system.
+type stepper struct {
+	context.Context
+	steps []func()
+}
+
+func (s *stepper) Err() error {
+	if len(s.steps) > 0 {
+		s.steps[0]()
+		s.steps = s.steps[1:]
+	}
+	return s.Context.Err()
+}
+
+// A channel comes up in steps: without its attributes, without its driver's node, without the node in /dev.
 func TestDialWaits(t *testing.T) {
 	tree, bus := board(t)
-	virtio := "sys/devices/platform/rproc-cpu1/remoteproc/remoteproc0/rproc-virtio.2.auto/virtio0"
-	started := make(chan struct{})
-	go func() {
-		<-started
-		// A channel comes up in steps: first without its attributes, then without its node.
-		tree.Mkdir(virtio + "/virtio0.late.-1.1024")
-		channel(tree, virtio, "virtio0", "late", "0x400", "rpmsg9")
-	}()
-	close(started)
-	e, err := bus.Dial(t.Context(), rpmsg.DialConfig{Processor: "remoteproc0", Service: "late", Wait: time.Minute})
+	path := "sys/devices/platform/rproc-cpu1/remoteproc/remoteproc0/rproc-virtio.2.auto/virtio0/virtio0.late.-1.1024"
+	ctx := &stepper{t.Context(), []func(){
+		func() {},
+		func() { tree.Mkdir(path); tree.Link("sys/bus/rpmsg/devices/virtio0.late.-1.1024", path) },
+		func() { tree.Link(path+"/driver", "sys/bus/rpmsg/drivers/rpmsg_chrdev") },
+		func() { tree.Attr(path+"/src", "0xffffffff"); tree.Attr(path+"/dst", "0x400") },
+		func() { tree.Attr(path+"/name", "late") },
+		func() { tree.Mkdir(path + "/rpmsg") },
+		func() { tree.Mkdir(path + "/rpmsg/rpmsg9") },
+		func() {},
+		func() { tree.Node("dev/rpmsg9") },
+	}}
+	e, err := bus.Dial(ctx, rpmsg.DialConfig{Processor: "remoteproc0", Service: "late", Wait: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(ctx.steps) != 0 {
+		t.Errorf("%d steps are left", len(ctx.steps))
+	}
 	works(t, e)
-	e.Close()
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestDialErrors(t *testing.T) {
@@ -276,18 +300,10 @@ func TestDialErrors(t *testing.T) {
 	}
 }
 
-// The device leaves while its node is waited for: no reason to wait on.
+// A device that left takes its node along: no reason to wait for it.
 func TestDialDeviceGone(t *testing.T) {
 	tree, bus := board(t)
-	tree.Remove("dev/rpmsg0")
-	path := "sys/devices/platform/rproc-cpu1/remoteproc/remoteproc0/rproc-virtio.2.auto/virtio0/virtio0.rpmsg-raw.-1.1024"
-	got := make(chan error, 1)
-	go func() {
-		_, err := bus.Dial(t.Context(), rpmsg.DialConfig{Service: "rpmsg-raw"})
-		got <- err
-	}()
-	tree.Remove(path)
-	if err := <-got; !errors.Is(err, rpmsg.ErrPeerGone) && !errors.Is(err, fs.ErrNotExist) {
+	if e, err := bus.OpenNode(t.Context(), "rpmsg9", tree.Path("sys/devices/gone")); e != nil || !errors.Is(err, rpmsg.ErrPeerGone) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -297,6 +298,71 @@ func TestRecvSameContextAgain(t *testing.T) {
 	go syscall.Write(peer, []byte("x"))
 	if _, err := e.Recv(t.Context(), make([]byte, 8)); err != nil {
 		t.Errorf("another context afterwards: %v", err)
+	}
+}
+
+// watched counts who waits for its end.
+type watched struct {
+	context.Context
+	watchers, arms int
+}
+
+// Value hides what is below, or package context would watch that.
+func (w *watched) Value(any) any { return nil }
+
+func (w *watched) AfterFunc(f func()) func() bool {
+	w.watchers++
+	w.arms++
+	stop := context.AfterFunc(w.Context, f)
+	return func() bool { w.watchers--; return stop() }
+}
+
+// A context is watched once for many calls with it, not after another one came, and not after Close.
+func TestRecvLetsGo(t *testing.T) {
+	e, peer := pair(t)
+	parent, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	w := &watched{Context: parent}
+	recv := func(ctx context.Context) error {
+		got := make(chan error, 1)
+		ready := make(chan struct{})
+		go func() { close(ready); _, err := e.Recv(ctx, nil); got <- err }()
+		<-ready
+		for range 1000 { // mostly it sleeps by then
+			runtime.Gosched()
+		}
+		syscall.Write(peer, nil)
+		return <-got
+	}
+	for w.arms == 0 {
+		if err := recv(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 10 {
+		if err := recv(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.arms != 1 || w.watchers != 1 {
+		t.Errorf("armed %d times, %d watch", w.arms, w.watchers)
+	}
+	soon, stop := context.WithTimeout(t.Context(), 5*time.Millisecond)
+	defer stop()
+	if _, err := e.Recv(soon, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("another context: %v", err)
+	}
+	if w.watchers != 0 {
+		t.Error("the first context is still watched")
+	}
+	for w.arms == 1 {
+		if err := recv(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Close()
+	if w.watchers != 0 {
+		t.Error("a closed endpoint watches a context")
 	}
 }
 
