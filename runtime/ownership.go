@@ -12,11 +12,6 @@ import (
 	"github.com/offload-runtime/offload/dmabuf"
 )
 
-// ErrNoAttachment: SYNC would do nothing for this processor because the kernel holds no attachment, and the processor does
-// not see the CPU's caches. Attach the buffer through a kernel interface, use an uncached heap, or declare the processor
-// coherent if it is.
-var ErrNoAttachment = errors.New("no attachment, so the caches cannot be synchronised")
-
 // ownership says whose copy of a buffer is newer. The CPU's caches, which coherent processors see too, and memory, which the
 // others see, are two places. At most one of the two flags is set while no call is open.
 type ownership struct {
@@ -114,7 +109,7 @@ func (b *Buffer) toProcessor(p *processor, fresh bool) error {
 		b.rt.stats.elided.Add(1)
 	default:
 		if r, _ := b.entry.Result(p.target); r.Attachment == nil && !r.Uncached && !r.SelfSync {
-			return fmt.Errorf("%v for %s, address by %s: %w", b, p.info.Name, r.Provenance, ErrNoAttachment)
+			return fmt.Errorf("%v for %s, address by %s: %w", b, p.info.Name, r.Provenance, bufmap.ErrNoAttachment)
 		}
 		if err := b.sync(b.mem.SyncEnd, dmabuf.Write); err != nil {
 			return err
