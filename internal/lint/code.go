@@ -9,7 +9,7 @@ import (
 )
 
 // testSupport are the packages that exist for tests only, and talk to the test's environment.
-var testSupport = []string{"internal/leak", "internal/testenv", "internal/lint"}
+var testSupport = []string{"internal/leak", "internal/testenv", "internal/lint", "internal/contract"}
 
 // codeRules holds the rules about statements for one file.
 func codeRules(f *file) (list []problem) {
