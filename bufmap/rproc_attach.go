@@ -20,8 +20,10 @@ import (
 // A kernel that looks alike gives an address and keeps no attachment, so that SYNC does nothing. Results say so: their
 // Attachment is nil.
 type RprocAttach struct {
-	path, proc string
-	fd         *sys.FD // keeps the node's driver loaded
+	path  string
+	fd    *sys.FD // keeps the node's driver loaded
+	ask   attachFunc
+	count func(*dmabuf.Buffer) (int, error) // references to the buffer's file
 
 	mu     sync.Mutex
 	tested bool
@@ -48,7 +50,8 @@ func OpenRprocAttach(path, proc string) (*RprocAttach, error) {
 		return nil, errors.Join(fmt.Errorf("addresses by rproc attach: %s: RPROC_SET_SHUTDOWN_ON_RELEASE is on: "+
 			"closing an attachment would stop the processor; switch it off: %w", path, os.ErrPermission), fd.Close())
 	}
-	return &RprocAttach{path: path, proc: proc, fd: fd}, nil
+	count := func(b *dmabuf.Buffer) (int, error) { return references(proc, b) }
+	return &RprocAttach{path: path, fd: fd, ask: askRproc, count: count}, nil
 }
 
 // Name is the name of the node.
@@ -64,7 +67,7 @@ func (r *RprocAttach) Translate(b *dmabuf.Buffer) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	p, fd, err := attach(r.path, b, askRproc)
+	p, fd, err := attach(r.path, b, r.ask)
 	if err != nil {
 		return Result{}, err
 	}
@@ -86,7 +89,7 @@ func (r *RprocAttach) test(b *dmabuf.Buffer) (bool, error) {
 		if r.tested {
 			break
 		}
-		before, err := references(r.proc, b)
+		before, err := r.count(b)
 		if err != nil {
 			if _, e := b.FD(); e != nil {
 				return false, e
@@ -94,13 +97,13 @@ func (r *RprocAttach) test(b *dmabuf.Buffer) (bool, error) {
 			r.tested = true // no /proc
 			break
 		}
-		_, fd, err := attach(r.path, b, askRproc)
+		_, fd, err := attach(r.path, b, r.ask)
 		if err != nil {
 			return false, err
 		}
-		during, err1 := references(r.proc, b)
+		during, err1 := r.count(b)
 		err2 := fd.Close()
-		after, err3 := references(r.proc, b)
+		after, err3 := r.count(b)
 		if err := errors.Join(err1, err2, err3); err != nil {
 			return false, err
 		}
