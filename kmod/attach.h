@@ -47,22 +47,30 @@ struct attach_target {
 };
 
 /**
+ * struct attach_pin - a buffer mapped for a device
+ * @attachment: NULL once it is not any more
+ * @sgt: its pieces, which follow each other
+ * @addr: of the first byte, on the device's bus
+ */
+struct attach_pin {
+	struct dma_buf_attachment *attachment;
+	struct sg_table *sgt;
+	dma_addr_t addr;
+};
+
+/**
  * struct attach_mapping - a buffer attached to a target and mapped for it
  * @node: in the target's list while live
  * @target: the target
  * @dmabuf: the buffer; the references are the records'
- * @attachment: NULL once the target has ended its mappings
- * @sgt: the mapping
- * @addr: of the first byte, on the bus of the target's device
+ * @pin: what the DMA API knows of it, until the target ends its mappings
  * @users: records
  */
 struct attach_mapping {
 	struct list_head node;
 	struct attach_target *target;
 	struct dma_buf *dmabuf;
-	struct dma_buf_attachment *attachment;
-	struct sg_table *sgt;
-	dma_addr_t addr;
+	struct attach_pin pin;
 	unsigned int users;
 };
 
@@ -76,6 +84,11 @@ void attach_target_end(struct attach_target *target, bool gone);
 struct attach_mapping *attach_mapping_get(struct attach_target *target, struct dma_buf *dmabuf);
 void attach_mapping_put(struct attach_mapping *mapping);
 void attach_mapping_end(struct attach_mapping *mapping);
+
+/* attach_scout.c */
+int attach_scout_init(void);
+void attach_scout_exit(void);
+struct device *attach_scout_device(void);
 
 /* attach_file.c: the file operations that both kinds of node share */
 int attach_file_open(struct file *file, struct attach_target *target);

@@ -177,7 +177,7 @@ long attach_file_ioctl(struct file *file, void __user *argp, unsigned int limit)
 		return PTR_ERR(record);
 
 	/* The mapping may end at any time, its structure lives as long as the record. */
-	data.da = record->mapping->addr;
+	data.da = record->mapping->pin.addr;
 	if (copy_to_user(argp, &data, sizeof(data))) {
 		attach_file_drop(af, record);
 		return -EFAULT;
@@ -208,7 +208,7 @@ void attach_file_show(struct seq_file *m, struct file *file)
 	list_for_each_entry(record, &af->records, node)
 		seq_printf(m, "attached:\tino %lu size %zu addr %pad\n",
 			   file_inode(record->dmabuf->file)->i_ino, record->dmabuf->size,
-			   &record->mapping->addr);
+			   &record->mapping->pin.addr);
 	mutex_unlock(&af->lock);
 }
 #endif

@@ -9,13 +9,21 @@ static int __init offload_attach_init(void)
 {
 	int err;
 
-	err = attach_phys_init();
+	err = attach_scout_init();
 	if (err)
 		return err;
-
+	err = attach_phys_init();
+	if (err)
+		goto scout;
 	err = attach_rproc_init();
 	if (err)
-		attach_phys_exit();
+		goto phys;
+	return 0;
+
+phys:
+	attach_phys_exit();
+scout:
+	attach_scout_exit();
 	return err;
 }
 module_init(offload_attach_init);
@@ -24,6 +32,7 @@ static void __exit offload_attach_exit(void)
 {
 	attach_rproc_exit();
 	attach_phys_exit();
+	attach_scout_exit();
 }
 module_exit(offload_attach_exit);
 

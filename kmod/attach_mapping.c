@@ -12,66 +12,8 @@
 #include <linux/dma-direct.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
-#include <linux/swiotlb.h>
 
 #include "attach.h"
-
-#ifdef CONFIG_SWIOTLB
-static bool in_pool(const struct io_tlb_pool *pool, phys_addr_t phys)
-{
-	return phys >= pool->start && phys < pool->end;
-}
-
-/* is_swiotlb_buffer() was renamed twice between 6.6 and 6.12 and is partly not exported. */
-static bool is_bounce_buffer(struct device *dev, phys_addr_t phys)
-{
-	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
-	bool found = false;
-
-	if (!mem)
-		return false;
-#ifdef CONFIG_SWIOTLB_DYNAMIC
-	struct io_tlb_pool *pool;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(pool, &mem->pools, node)
-		found |= in_pool(pool, phys);
-	list_for_each_entry_rcu(pool, &dev->dma_io_tlb_pools, node)
-		found |= in_pool(pool, phys);
-	rcu_read_unlock();
-#else
-	found = in_pool(&mem->defpool, phys);
-#endif
-	return found;
-}
-#else
-static bool is_bounce_buffer(struct device *dev, phys_addr_t phys)
-{
-	return false;
-}
-#endif
-
-/*
- * The DMA API copies a buffer that the device cannot reach to memory that it
- * can reach, and gives the address of the copy. A processor that works for long
- * on a buffer, and hands its address on, must not be given that one.
- *
- * dma_max_mapping_size() is limited exactly if the device is one for which the
- * API may bounce: not behind an IOMMU, and its mask does not cover all memory.
- */
-static bool bounced(struct device *dev, struct sg_table *sgt)
-{
-	struct scatterlist *sg;
-	int i;
-
-	if (dma_max_mapping_size(dev) == SIZE_MAX)
-		return false;
-
-	for_each_sgtable_dma_sg(sgt, sg, i)
-		if (is_bounce_buffer(dev, dma_to_phys(dev, sg_dma_address(sg))))
-			return true;
-	return false;
-}
 
 /*
  * One address stands for the whole buffer, so its pieces must follow each
@@ -94,52 +36,93 @@ static bool contiguous(struct sg_table *sgt, size_t size)
 	return sum >= size;
 }
 
-static int check(struct device *dev, struct dma_buf *dmabuf, struct sg_table *sgt)
+static int attach_pin(struct attach_pin *pin, struct dma_buf *dmabuf, struct device *dev)
 {
-	if (!contiguous(sgt, dmabuf->size)) {
-		dev_err_ratelimited(dev, "DMA-BUF of %zu bytes from %s is not contiguous (%u pieces)\n",
-				    dmabuf->size, dmabuf->exp_name, sgt->nents);
-		return -EINVAL;
-	}
-	if (bounced(dev, sgt)) {
-		dev_err_ratelimited(dev, "DMA-BUF of %zu bytes from %s lies beyond the DMA mask %#llx\n",
-				    dmabuf->size, dmabuf->exp_name, dma_get_mask(dev));
-		return -ENXIO;
-	}
-	return 0;
-}
-
-static int attach_mapping_start(struct attach_mapping *mapping)
-{
-	struct dma_buf *dmabuf = mapping->dmabuf;
-	struct device *dev = mapping->target->dev;
-	struct dma_buf_attachment *attachment;
-	struct sg_table *sgt;
 	int err;
 
-	attachment = dma_buf_attach(dmabuf, dev);
-	if (IS_ERR(attachment))
-		return PTR_ERR(attachment);
+	pin->attachment = dma_buf_attach(dmabuf, dev);
+	if (IS_ERR(pin->attachment))
+		return PTR_ERR(pin->attachment);
 
-	sgt = dma_buf_map_attachment_unlocked(attachment, DMA_BIDIRECTIONAL);
-	if (IS_ERR(sgt)) {
-		err = PTR_ERR(sgt);
+	pin->sgt = dma_buf_map_attachment_unlocked(pin->attachment, DMA_BIDIRECTIONAL);
+	if (IS_ERR(pin->sgt)) {
+		err = PTR_ERR(pin->sgt);
 		goto detach;
 	}
-
-	err = check(dev, dmabuf, sgt);
-	if (err)
+	if (!contiguous(pin->sgt, dmabuf->size)) {
+		dev_err_ratelimited(dev, "DMA-BUF of %zu bytes from %s is not contiguous (%u pieces)\n",
+				    dmabuf->size, dmabuf->exp_name, pin->sgt->nents);
+		err = -EINVAL;
 		goto unmap;
-
-	mapping->attachment = attachment;
-	mapping->sgt = sgt;
-	mapping->addr = sg_dma_address(sgt->sgl);
+	}
+	pin->addr = sg_dma_address(pin->sgt->sgl);
 	return 0;
 
 unmap:
-	dma_buf_unmap_attachment_unlocked(attachment, sgt, DMA_BIDIRECTIONAL);
+	dma_buf_unmap_attachment_unlocked(pin->attachment, pin->sgt, DMA_BIDIRECTIONAL);
 detach:
-	dma_buf_detach(dmabuf, attachment);
+	dma_buf_detach(dmabuf, pin->attachment);
+	return err;
+}
+
+static void attach_unpin(struct attach_pin *pin, struct dma_buf *dmabuf)
+{
+	dma_buf_unmap_attachment_unlocked(pin->attachment, pin->sgt, DMA_BIDIRECTIONAL);
+	dma_buf_detach(dmabuf, pin->attachment);
+	pin->attachment = NULL;
+}
+
+/*
+ * The DMA API copies what a device cannot reach to memory that it can reach,
+ * and gives the address of the copy; or it warns and fails. A processor that
+ * works on a buffer for long must not be given the former, and user space must
+ * not be able to bring about the latter. So where either may happen the buffer
+ * is first attached to a device that reaches everything, to see where it is.
+ */
+static bool may_bounce(struct device *dev)
+{
+	/* Exactly if the swiotlb can come into play. */
+	if (dma_max_mapping_size(dev) != SIZE_MAX)
+		return true;
+	if (device_iommu_mapped(dev))
+		return false;
+	return dev->dma_range_map || dma_get_mask(dev) != DMA_BIT_MASK(64) || dev->bus_dma_limit;
+}
+
+static int out_of_reach(struct device *dev, struct dma_buf *dmabuf, dma_addr_t addr)
+{
+	dev_err_ratelimited(dev, "DMA-BUF of %zu bytes from %s at %pad is out of reach (mask %#llx)\n",
+			    dmabuf->size, dmabuf->exp_name, &addr, dma_get_mask(dev));
+	return -ENXIO;
+}
+
+static int attach_pin_in_reach(struct attach_pin *pin, struct dma_buf *dmabuf, struct device *dev)
+{
+	struct device *scout_dev = attach_scout_device();
+	struct attach_pin scout;
+	dma_addr_t addr;
+	int err;
+
+	err = attach_pin(&scout, dmabuf, scout_dev);
+	if (err)
+		return err;
+
+	addr = phys_to_dma(dev, dma_to_phys(scout_dev, scout.addr));
+	if (addr == DMA_MAPPING_ERROR ||
+	    addr + dmabuf->size - 1 > min_not_zero(dma_get_mask(dev), dev->bus_dma_limit)) {
+		err = out_of_reach(dev, dmabuf, scout.addr);
+		goto out;
+	}
+	err = attach_pin(pin, dmabuf, dev);
+	if (err)
+		goto out;
+	/* swiotlb=force, a restricted-dma-pool: copied although it is in reach. */
+	if (pin->addr != addr) {
+		err = out_of_reach(dev, dmabuf, scout.addr);
+		attach_unpin(pin, dmabuf);
+	}
+out:
+	attach_unpin(&scout, dmabuf);
 	return err;
 }
 
@@ -156,10 +139,7 @@ detach:
 void attach_mapping_end(struct attach_mapping *mapping)
 {
 	dma_buf_end_cpu_access(mapping->dmabuf, DMA_BIDIRECTIONAL);
-	dma_buf_unmap_attachment_unlocked(mapping->attachment, mapping->sgt, DMA_BIDIRECTIONAL);
-	dma_buf_detach(mapping->dmabuf, mapping->attachment);
-	mapping->attachment = NULL;
-	mapping->sgt = NULL;
+	attach_unpin(&mapping->pin, mapping->dmabuf);
 }
 
 static struct attach_mapping *attach_mapping_join(struct attach_target *target,
@@ -204,7 +184,10 @@ struct attach_mapping *attach_mapping_get(struct attach_target *target, struct d
 	mapping->target = target;
 	mapping->dmabuf = dmabuf;
 	mapping->users = 1;
-	err = attach_mapping_start(mapping);
+	if (may_bounce(target->dev))
+		err = attach_pin_in_reach(&mapping->pin, dmabuf, target->dev);
+	else
+		err = attach_pin(&mapping->pin, dmabuf, target->dev);
 	if (err) {
 		kfree(mapping);
 		return ERR_PTR(err);
@@ -238,7 +221,7 @@ void attach_mapping_put(struct attach_mapping *mapping)
 	if (last)
 		list_del_init(&mapping->node);
 	mutex_unlock(&target->lock);
-	if (last && mapping->attachment)
+	if (last && mapping->pin.attachment)
 		attach_mapping_end(mapping);
 	up_read(&target->use);
 
