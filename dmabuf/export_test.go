@@ -4,7 +4,11 @@ package dmabuf
 
 import "github.com/offload-runtime/offload/internal/sys"
 
-var ParseFdinfo = parseFdinfo
+var (
+	ParseFdinfo    = parseFdinfo
+	ParseAvailable = parseAvailable
+	OrdinaryPages  = ordinaryPages
+)
 
 // Probe asks a borrowed descriptor whether it is a DMA-BUF, without /proc.
 func Probe(fd int) error {

@@ -66,6 +66,9 @@ func (h *Heap) Alloc(size int64, name string) (*Buffer, error) {
 	if _, err := pages(h.name, name, size); err != nil {
 		return nil, fmt.Errorf("allocating: %w", err)
 	}
+	if err := checkAvailable(h.name, size); err != nil {
+		return nil, h.allocError(size, name, err)
+	}
 	arg := uapi.DMAHeapAllocationData{
 		Len: uint64(size),
 		// A DMA-BUF without O_RDWR cannot be mapped for writing (EACCES).

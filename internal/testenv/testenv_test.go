@@ -89,6 +89,9 @@ func TestPresent(t *testing.T) {
 	if r.skipped != "" || r.failed != "" || len(found) != 1 || found[0] != path {
 		t.Errorf("skipped %q, failed %q, found %v", r.skipped, r.failed, found)
 	}
+	if r := run(testenv.NeedUser); r.failed != "" {
+		t.Errorf("all things are required, and a lesser user is one: %s", r.failed)
+	}
 	t.Setenv(testenv.RequireVar, "")
 	asRoot, asUser := run(testenv.NeedRoot), run(testenv.NeedUser)
 	if (asRoot.skipped == "") == (asUser.skipped == "") {
