@@ -50,7 +50,8 @@ func (c *Config) Command() []string {
 	args = append(args,
 		"-accel", "tcg,thread=multi",
 		"-nodefaults", "-display", "none", "-no-reboot",
-		"-serial", "file:"+filepath.Join(c.Dir, LogFile),
+		"-chardev", "file,id=log,path="+c.path(LogFile),
+		"-serial", "chardev:log",
 	)
 	args = append(args, c.Machine.Args...)
 	args = append(args,
@@ -60,19 +61,19 @@ func (c *Config) Command() []string {
 		"-append", c.cmdline(),
 		"-device", "virtio-rng-device",
 		"-device", "virtio-serial-device",
-		"-chardev", "file,id=control,path="+filepath.Join(c.Dir, controlFile),
+		"-chardev", "file,id=control,path="+c.path(controlFile),
 		"-device", "virtserialport,chardev=control,name="+guest.ControlPort,
-		"-chardev", "file,id=output,path="+filepath.Join(c.Dir, outputFile),
+		"-chardev", "file,id=output,path="+c.path(outputFile),
 		"-device", "virtserialport,chardev=output,name="+guest.OutputPort,
 	)
 	if c.Job.Source != "" {
 		args = append(args,
-			"-fsdev", "local,id=source,security_model=none,readonly=on,path="+c.Job.Source,
+			"-fsdev", "local,id=source,security_model=none,readonly=on,path="+escape(c.Job.Source),
 			"-device", "virtio-9p-device,fsdev=source,mount_tag="+guest.SourceTag)
 	}
 	if c.Job.Out {
 		args = append(args,
-			"-fsdev", "local,id=out,security_model=none,path="+c.OutDir(),
+			"-fsdev", "local,id=out,security_model=none,path="+c.path(outDir),
 			"-device", "virtio-9p-device,fsdev=out,mount_tag="+guest.OutTag)
 	}
 	if c.Job.Console {
@@ -84,6 +85,11 @@ func (c *Config) Command() []string {
 	}
 	return args
 }
+
+func (c *Config) path(name string) string { return escape(filepath.Join(c.Dir, name)) }
+
+// escape makes a path fit for QEMU's lists of options, where a comma ends a value.
+func escape(path string) string { return strings.ReplaceAll(path, ",", ",,") }
 
 // cmdline: the console is quiet until the guest's first process raises the level, which makes boots faster. Warnings
 // are never left out, and an oops is the end.

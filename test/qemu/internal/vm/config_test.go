@@ -16,7 +16,7 @@ func TestCommand(t *testing.T) {
 	for _, m := range machine.Table() {
 		c := &Config{Machine: m, Dir: "/run/x", Job: guest.Job{Source: "/src"}}
 		got := c.Command()
-		for _, want := range []string{"-M", m.Type, m.Memory, "file:/run/x/kernel.log", "/run/x/initrd.cpio"} {
+		for _, want := range []string{"-M", m.Type, m.Memory, "file,id=log,path=/run/x/kernel.log", "/run/x/initrd.cpio"} {
 			if !slices.Contains(got, want) {
 				t.Errorf("%s: no %q in %q", m.Name, want, got)
 			}
