@@ -28,6 +28,11 @@ func TestDevice(t *testing.T) {
 	if fresh, err := e.Attach(target); err != nil || fresh || tab.live() != 1 {
 		t.Fatalf("again: %v, %v, %d attachments", fresh, err, tab.live())
 	}
+	// The same index and generation in another map.
+	other := must[*Target](t)(NewMap().AddTarget("dsp0", testWindows(t), nil))
+	if d, err := e.Device(other, 0, 1); !errors.Is(err, os.ErrInvalid) || e.Attached(other) {
+		t.Errorf("processor of another map: %v, %v", d, err)
+	}
 	const base, size = 0x1000_4000, 8192
 	for _, c := range []struct {
 		off, n int64

@@ -103,7 +103,6 @@ func TestModel(t *testing.T) {
 func runModel(t *testing.T, rt *rapid.T) {
 	const size = 1024
 	parent, a := newRAM("parent", size), newArena()
-	rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(rt, "seed")
 	for i := range parent.b {
 		parent.b[i] = byte(i*5 + i>>8)
 	}
@@ -357,17 +356,23 @@ func TestOverlapExact(t *testing.T) {
 	})
 }
 
+// drawLayout draws small regions, so that many of them touch without overlapping.
 func drawLayout(rt *rapid.T) (layout, map[int64]bool) {
-	r, row, slice := drawRegion(rt, 600)
-	l, err := r.layout(row, slice)
+	n := func(name string, lo, hi int64) int64 { return rapid.Int64Range(lo, hi).Draw(rt, name) }
+	var r Region = Range{n("off", 0, 40), n("n", 1, 12)}
+	if n("rect", 0, 3) > 0 {
+		rect := Rect{Origin: [3]int64{n("x", 0, 5), n("y", 0, 3), n("z", 0, 1)}, Size: [3]int64{n("w", 1, 3), n("h", 1, 3), n("d", 1, 2)}}
+		rect.RowPitch = max(rect.Size[0], n("row", 3, 5))
+		rect.SlicePitch = rect.RowPitch * (rect.Size[1] + n("gap", 0, 1))
+		r = rect
+	}
+	l, err := r.layout(0, 0)
 	if err != nil {
 		rt.Fatal(err)
 	}
 	set := map[int64]bool{}
-	for _, p := range indices(r, row, slice) {
-		if p >= 0 {
-			set[p] = true
-		}
+	for _, p := range indices(r, 0, 0) {
+		set[p] = true
 	}
 	return l, set
 }

@@ -318,3 +318,28 @@ func TestParentBracket(t *testing.T) {
 		sub.Close()
 	}
 }
+
+// What a nested sub-buffer commits goes up with the next commit, whatever else was marked.
+func TestNestedCommitGoesUp(t *testing.T) {
+	for _, mode := range []Mode{Copy, Share} {
+		s, parent, _ := testSet(t, 4096, nil)
+		outer := mustNew(t, s, Spec{Region: Range{1000, 1000}, Access: dmabuf.ReadWrite, Mode: Copy})
+		n, err := outer.Set()
+		if err != nil {
+			t.Fatal(err)
+		}
+		inner := mustNew(t, n, Spec{Region: Range{64, 64}, Access: dmabuf.ReadWrite, Mode: mode})
+		device(inner)[5]++
+		device(outer)[0]++
+		device(outer)[500]++
+		want := append([]byte(nil), parent.b...)
+		want[1000+64+5]++
+		want[1000]++
+		if err := errors.Join(outer.MarkDirty(0, 1), inner.MarkDirty(5, 1), inner.Commit(), outer.Commit()); err != nil {
+			t.Fatal(err)
+		}
+		if i := diff(parent.b, want); i >= 0 {
+			t.Errorf("%v: byte %d is %#x, want %#x", mode, i, parent.b[i], want[i])
+		}
+	}
+}
