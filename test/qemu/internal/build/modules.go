@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/offload-runtime/offload/test/qemu/internal/cache"
@@ -52,15 +53,17 @@ func (b *Builder) modules(ctx context.Context, kernelKey string) (string, error)
 	})
 }
 
-// firmware returns a directory with the processors' ELF files.
+// firmware returns a directory with the processors' ELF files, or the one that OFFLOAD_BOARD_FIRMWARE names.
 func (b *Builder) firmware(ctx context.Context) (string, error) {
 	if dir := os.Getenv("OFFLOAD_BOARD_FIRMWARE"); dir != "" {
 		return dir, nil
 	}
-	k := cache.NewKey("firmware 2")
+	k := cache.NewKey("firmware 3")
 	k.Tree("firmware", b.dir("firmware"))
 	k.File("board.h", b.dir("include", "board.h"))
-	k.Tree("kit", filepath.Join(b.Root, "firmware", "kit"))
+	for _, part := range []string{"include", "src", "functions"} {
+		k.Tree("kit/"+part, filepath.Join(b.Root, "firmware", "kit", part))
+	}
 	for _, cross := range []string{crossARM64, crossARM} {
 		compiler, err := output(ctx, cross+"gcc", "--version")
 		if err != nil {
@@ -73,15 +76,19 @@ func (b *Builder) firmware(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return b.Store.Get(ctx, "firmware", key, func(ctx context.Context, dir string) error {
-		err := b.run(ctx, b.dir("firmware"), nil, "make", "OUT="+dir,
-			"CROSS_AARCH64="+crossARM64, "CROSS_ARM="+crossARM)
+		work := filepath.Join(dir, "work")
+		jobs := fmt.Sprintf("-j%d", runtime.NumCPU()+1)
+		err := b.run(ctx, b.dir("firmware"), nil, "make", jobs, "OUT="+work, "CROSS_AARCH64="+crossARM64, "CROSS_ARM="+crossARM)
 		if err != nil {
+			return err
+		}
+		if err := collect(work, dir, ".elf"); err != nil {
 			return err
 		}
 		if names, _ := filepath.Glob(filepath.Join(dir, "*.elf")); len(names) == 0 {
 			return fmt.Errorf("make in %s made no .elf", b.dir("firmware"))
 		}
-		return nil
+		return os.RemoveAll(work)
 	})
 }
 
