@@ -59,6 +59,8 @@ func attachError(path string, b *dmabuf.Buffer, err error) error {
 	switch {
 	case errors.Is(err, syscall.EINVAL):
 		return fmt.Errorf("%w for %s, or its descriptor is no DMA-BUF (%w)", ErrNotContiguous, path, err)
+	case errors.Is(err, syscall.ENXIO): // this project's module, instead of a bounce buffer's address
+		return fmt.Errorf("%s: %w: the DMA mask of its device does not reach the buffer (%w)", path, ErrReach, err)
 	case errors.Is(err, syscall.EBADF):
 		return fmt.Errorf("%s: the descriptor of buffer %q is not open: %w", path, b.Name(), err)
 	case errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.EIO):

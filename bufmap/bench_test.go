@@ -45,8 +45,8 @@ func newWorld(tb testing.TB, n int) *world {
 	return w
 }
 
-// BenchmarkDevice and BenchmarkFind look buffers up in random order. ns/op is the time of one goroutine's lookup: with g
-// goroutines on too few processors they take turns, which shows in the throughput only.
+// BenchmarkDevice and BenchmarkFind look buffers up in random order. ns/op is wall time by all lookups of all goroutines, so
+// that readers who do not block each other make it smaller up to the number of CPUs.
 func BenchmarkDevice(b *testing.B) {
 	run(b, func(w *world, from, n int) (bad int) {
 		for i := range n {
