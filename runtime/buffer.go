@@ -226,11 +226,20 @@ func (b *Buffer) Close() error {
 			return err
 		}
 	}
+	return b.closeLocked()
+}
+
+// closeLocked closes the buffer and frees it unless a call has it. b.mu is held.
+func (b *Buffer) closeLocked() (err error) {
 	b.closed = true
-	if len(b.uses) > 0 {
-		return nil
+	if b.malloc { // its one bracket lasts as long as the buffer
+		b.malloc = false
+		err = b.mem.Shut(dmabuf.ReadWrite)
 	}
-	return b.free()
+	if len(b.uses) > 0 {
+		return err
+	}
+	return joined(err, b.free())
 }
 
 // closeSubs closes all sub-buffers of the buffer. What was not committed is lost.

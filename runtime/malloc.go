@@ -77,20 +77,11 @@ func (rt *Runtime) Free(p []byte) error {
 // closeMalloc frees a malloc buffer, of two concurrent callers for one.
 func (b *Buffer) closeMalloc() error {
 	b.mu.Lock()
-	closed := b.closed
-	if !closed {
-		b.closed = true
-		b.malloc = false
-	}
 	defer b.mu.Unlock()
-	if closed {
+	if b.closed {
 		return fmt.Errorf("free: %v: freed already: %w", b, ErrUnknownPointer)
 	}
-	err := b.mem.Shut(dmabuf.ReadWrite)
-	if len(b.uses) == 0 {
-		err = errors.Join(err, b.free())
-	}
-	return err
+	return b.closeLocked()
 }
 
 // RefOf returns the range of memory from MallocDDR or MallocMSMC that p covers, anywhere in it, as an argument of a call.

@@ -124,7 +124,7 @@ func (s *Session) boot(ctx context.Context) error {
 	if s.cfg.Image != nil || name != "" {
 		if state != firmware.StateOffline {
 			if !s.cfg.Replace {
-				return fmt.Errorf("it is %s already; stop it first, or let the session replace its firmware: %w", state, ErrBusy)
+				return fmt.Errorf("%w (%s); stop it first, or let the session replace its firmware", firmware.ErrRunning, state)
 			}
 			if err := s.halt(ctx); err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/offload-runtime/offload/firmware"
 	"github.com/offload-runtime/offload/runtime"
 )
 
@@ -72,7 +73,7 @@ func testSessionErrors(t *testing.T, e *env) {
 
 	// After all that the processor works, and is not started a second time.
 	s := e.start(t)
-	bad("runs already", runtime.ErrBusy, func(*runtime.SessionConfig) {})
+	bad("runs already", firmware.ErrRunning, func(*runtime.SessionConfig) {})
 	if err := s.Call(ctx, "ping", nil, 1); err != nil {
 		t.Errorf("after the errors: %v", err)
 	}

@@ -30,7 +30,8 @@ type Target struct {
 	RestartsSelf bool   // a crash is followed by a restart without help
 	KeepsTrace   bool   // the trace of a crash can be read before the restart clears it
 	Stoppable    bool   // a processor that hangs can be stopped
-	WildAddress  uint64 // a read of this device address ends in a crash
+	WildAddress  uint64 // a read of this address by the core ends in a crash
+	NoAddress    uint64 // a device address in no window; 0: WildAddress is one
 }
 
 // Run runs the suite. open is called for each test; the test closes the board.
