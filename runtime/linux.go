@@ -130,7 +130,9 @@ func firmwareDir(sysRoot string) string {
 
 func (l *linux) Name() string { return l.name }
 
-func (l *linux) Processors() ([]Processor, error) { return append([]Processor(nil), l.processors...), nil }
+func (l *linux) Processors() ([]Processor, error) {
+	return append([]Processor(nil), l.processors...), nil
+}
 
 // Close closes the heaps and the translators' nodes. Buffers that are open stay usable.
 func (l *linux) Close() error {

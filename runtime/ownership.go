@@ -96,6 +96,12 @@ func (b *Buffer) toProcessor(p *processor, fresh bool) error {
 	if b.malloc {
 		b.cacheNewer = true
 	}
+	if !p.info.Coherent {
+		// Also where nothing is to be synchronised now: after the call it will be.
+		if r, _ := b.entry.Result(p.target); r.Attachment == nil && !r.Uncached && !r.SelfSync {
+			return fmt.Errorf("%v for %s, address by %s: %w", b, p.info.Name, r.Provenance, bufmap.ErrNoAttachment)
+		}
+	}
 	switch {
 	case p.info.Coherent && b.memNewer:
 		if err := b.sync(b.mem.SyncStart, dmabuf.Read); err != nil {
@@ -108,9 +114,6 @@ func (b *Buffer) toProcessor(p *processor, fresh bool) error {
 		b.cacheNewer = false
 		b.rt.stats.elided.Add(1)
 	default:
-		if r, _ := b.entry.Result(p.target); r.Attachment == nil && !r.Uncached && !r.SelfSync {
-			return fmt.Errorf("%v for %s, address by %s: %w", b, p.info.Name, r.Provenance, bufmap.ErrNoAttachment)
-		}
 		if err := b.sync(b.mem.SyncEnd, dmabuf.Write); err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ func TestContract(t *testing.T) {
 				tg := contract.Target{
 					Board: b, Processor: processor, Image: image,
 					Heap: "ddr", Alias: "ddr", OnChip: "msmc", Scattered: "system", Secure: "secure",
-					Coherent: p.Info().Coherent, RestartsSelf: true, KeepsTrace: true, Stoppable: true, WildAddress: wild,
+					Coherent: p.Info().Coherent, RestartsSelf: true, KeepsTrace: true, AlwaysScattered: true, Stoppable: true, WildAddress: wild,
 				}
 				return tg
 			})

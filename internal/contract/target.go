@@ -26,12 +26,13 @@ type Target struct {
 	OutOfReach string // contiguous, in no window of the processor; "" if the board has none
 	Secure     string // without CPU mapping; "" if the board has none
 
-	Coherent     bool   // SYNC is never needed
-	RestartsSelf bool   // a crash is followed by a restart without help
-	KeepsTrace   bool   // the trace of a crash can be read before the restart clears it
-	Stoppable    bool   // a processor that hangs can be stopped
-	WildAddress  uint64 // a read of this address by the core ends in a crash
-	NoAddress    uint64 // a device address in no window; 0: WildAddress is one
+	Coherent        bool   // SYNC is never needed
+	AlwaysScattered bool   // large buffers of Scattered never are contiguous by luck
+	RestartsSelf    bool   // a crash is followed by a restart without help
+	KeepsTrace      bool   // the trace of a crash can be read before the restart clears it
+	Stoppable       bool   // a processor that hangs can be stopped
+	WildAddress     uint64 // a read of this address by the core ends in a crash
+	NoAddress       uint64 // a device address in no window; 0: WildAddress is one
 }
 
 // Run runs the suite. open is called for each test; the test closes the board.
