@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -40,6 +42,9 @@ func Dir() (string, error) {
 func (s *Store) Get(ctx context.Context, name, key string, make func(ctx context.Context, dir string) error) (string, error) {
 	dir := filepath.Join(s.Dir, name+"-"+key)
 	if checkStamp(dir, key) == nil {
+		// The time of last use, for prune. Someone else's cache may not be writable; it is good all the same.
+		now := time.Now()
+		_ = os.Chtimes(dir, now, now)
 		return dir, nil
 	}
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
@@ -81,7 +86,39 @@ func (s *Store) Get(ctx context.Context, name, key string, make func(ctx context
 		return "", err
 	}
 	s.logf("%s built in %v", name, time.Since(start).Round(100*time.Millisecond))
-	return dir, nil
+	return dir, s.prune(name)
+}
+
+// kept is how many entries of one name stay: some branches, or one day's work.
+const kept = 8
+
+// prune removes the entries of a name that were not used for longest.
+func (s *Store) prune(name string) error {
+	entries, err := os.ReadDir(s.Dir)
+	if err != nil {
+		return err
+	}
+	type entry struct {
+		path string
+		used time.Time
+	}
+	var found []entry
+	for _, e := range entries {
+		key, ok := strings.CutPrefix(e.Name(), name+"-")
+		if !ok || !e.IsDir() || strings.ContainsAny(key, "-.") {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			continue // another process removed it
+		}
+		found = append(found, entry{filepath.Join(s.Dir, e.Name()), info.ModTime()})
+	}
+	slices.SortFunc(found, func(x, y entry) int { return y.used.Compare(x.used) })
+	for _, old := range found[min(kept, len(found)):] {
+		err = errors.Join(err, os.RemoveAll(old.path)) // not the lock: someone may be waiting for it
+	}
+	return err
 }
 
 // lock takes the lock of one entry. It waits for as long as another process builds it.

@@ -5,12 +5,14 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // recipe makes an entry with one file and counts how often it ran.
@@ -119,6 +121,41 @@ func TestGetWaitsNoLongerThanItsContext(t *testing.T) {
 	close(release)
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestGetKeepsWhatWasUsedLast(t *testing.T) {
+	s := &Store{Dir: t.TempDir()}
+	var runs atomic.Int32
+	get := func(name, key string) string {
+		t.Helper()
+		dir, err := s.Get(t.Context(), name, key, recipe(&runs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	old := time.Now().Add(-time.Hour)
+	age := func(dir string) {
+		t.Helper()
+		old = old.Add(time.Second)
+		if err := os.Chtimes(dir, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	used, unused, other := get("dtb-dsp", "0"), get("dtb-dsp", "1"), get("dtb-dsp-big", "2")
+	age(used)
+	age(unused)
+	age(other)
+	for i := range kept - 2 {
+		age(get("dtb-dsp", fmt.Sprint("new", i)))
+	}
+	get("dtb-dsp", "0")
+	get("dtb-dsp", "last")
+	for dir, want := range map[string]bool{used: true, unused: false, other: true} {
+		if _, err := os.Stat(dir); (err == nil) != want {
+			t.Errorf("%s: %v", dir, err)
+		}
 	}
 }
 
