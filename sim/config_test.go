@@ -82,6 +82,23 @@ func TestNoFirmware(t *testing.T) {
 	}
 }
 
+func TestBuildFirmware(t *testing.T) {
+	b := newBoard(t, Config{Programs: map[string]*Mux{"mine": NewMux()}})
+	for _, name := range []string{"dsp0", "core0"} {
+		p := processor(t, b, name)
+		image, err := p.BuildFirmware("mine")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Install("mine.elf", image)
+		if err := p.Remoteproc().SetFirmware(t.Context(), "mine.elf"); err != nil {
+			t.Fatal(err)
+		}
+		h := dial(t, b, name)
+		h.fails(CodeUnknownMethod, "sum", 1)
+	}
+}
+
 func TestServicesOfOwn(t *testing.T) {
 	m := Functions()
 	m.HandleRaw("tty", func(r *Raw, msg []byte) { r.Send(append([]byte("> "), msg...)) })

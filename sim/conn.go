@@ -34,6 +34,7 @@ type conn struct {
 	err     error
 	drained chan struct{} // closed when the queue is empty, if somebody asked
 
+	raw     Raw     // for services of their own protocol
 	session session // the remote's side
 }
 
@@ -44,6 +45,7 @@ func newConn(r *run, s *service, src, number uint32) *conn {
 		run: r, name: fmt.Sprintf("rpmsg%d", number), service: s, src: src, dst: s.addr,
 		down: make(chan struct{}), wake: make(chan struct{}, 1), queue: make([]message, 16),
 	}
+	c.raw = Raw{Tracer{r}, c}
 	return c
 }
 
@@ -71,7 +73,7 @@ func (c *conn) Send(ctx context.Context, msg []byte) error {
 		return fmt.Errorf("%v: send: %w", c, c.reason())
 	default:
 	}
-	if f := &c.run.p.board.faults; f.active.Load() {
+	if c.run.p.board.faults.active.Load() || c.run.held[0].full.Load() {
 		return c.run.sendDisturbed(ctx, c, msg)
 	}
 	return c.push(ctx, msg)

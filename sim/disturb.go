@@ -5,6 +5,7 @@ package sim
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/offload-runtime/offload/internal/wire"
@@ -15,6 +16,8 @@ const reorderFlush = 10 * time.Millisecond
 
 // heldMessage is a message that is to come after the next one of its direction.
 type heldMessage struct {
+	full atomic.Bool // also when no fault is armed any more
+
 	mu      sync.Mutex
 	deliver func()
 	timer   *time.Timer
@@ -25,6 +28,7 @@ func (h *heldMessage) hold(f func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.deliver = f
+	h.full.Store(true)
 	h.timer = time.AfterFunc(reorderFlush, h.release)
 }
 
@@ -32,6 +36,7 @@ func (h *heldMessage) release() {
 	h.mu.Lock()
 	f := h.deliver
 	h.deliver = nil
+	h.full.Store(false)
 	if h.timer != nil {
 		h.timer.Stop()
 		h.timer = nil

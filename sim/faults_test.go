@@ -107,6 +107,14 @@ func TestReorderFlush(t *testing.T) {
 		if d := time.Since(began); d != reorderFlush {
 			t.Errorf("after %v", d)
 		}
+		inject(t, h.b, "dsp0", Fault{Kind: Reorder})
+		h.send(h.request("sum", []byte{1}))
+		h.send(h.request("sum", []byte{2}))
+		h.recv()
+		h.recv()
+		if d := time.Since(began); d != reorderFlush {
+			t.Errorf("the one that was overtaken came %v later", d-reorderFlush)
+		}
 	})
 }
 
@@ -136,7 +144,8 @@ func TestInjectCrashes(t *testing.T) {
 				t.Errorf("%d crashes", n)
 			}
 		}
-		// crash(1) answers before it crashes, every time.
+		// crash(1) answers before it crashes, every time, and at once when the answer was taken.
+		began := time.Now()
 		for range 20 {
 			if m := h.call("crash", 1); m.Code != 0 {
 				t.Fatal(m.Code)
@@ -145,6 +154,9 @@ func TestInjectCrashes(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.redial()
+		}
+		if d := time.Since(began); d != 0 {
+			t.Errorf("the crashes came late: %v", d)
 		}
 		inject(t, h.b, "dsp0", Fault{Kind: Hang, Method: "sum"})
 		h.send(h.request("sum", []byte{1}))

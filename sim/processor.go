@@ -74,6 +74,15 @@ func (p *Processor) Remoteproc() *firmware.Processor { return p.remote }
 // Translators implements runtime.Processor.
 func (p *Processor) Translators() bufmap.Chain { return bufmap.Chain{translator{p}} }
 
+// BuildFirmware makes a firmware file for this processor, of a program in Config.Programs.
+func (p *Processor) BuildFirmware(program string) ([]byte, error) {
+	c := p.cfg.Firmware
+	if program != c.Program {
+		c.Program, c.Name = program, ""
+	}
+	return Firmware(c)
+}
+
 // maxFileName is NAME_MAX.
 const maxFileName = 255
 

@@ -219,6 +219,15 @@ func TestEdges(t *testing.T) {
 	}
 	h.fails(CodeBadBuffer, "sum", wire.Ref{Addr: end - 1, Len: 2, Flags: 1}) // secure follows at once on the device side
 	h.fails(CodeBadBuffer, "sum", wire.Ref{Addr: 1<<32 - 1, Len: 1, Flags: 1})
+	// A window that shows a part of the memory behind it.
+	half := DefaultProcessors()[0]
+	half.Windows[0].Size = ddrSize / 2
+	hh := dial(t, newBoard(t, Config{Processors: []ProcessorConfig{half}}), "dsp0")
+	edge := uint64(0xC000_0000 + ddrSize/2)
+	if v := hh.uint("sum", wire.Ref{Addr: edge - 4, Len: 4, Flags: 1}); v != 0 {
+		t.Error(v)
+	}
+	hh.fails(CodeBadBuffer, "sum", wire.Ref{Addr: edge - 4, Len: 5, Flags: 1})
 	c := dial(t, b, "core0")
 	d := c.alloc("ddr", 4096)
 	r, _ := c.attach(d, 3)
@@ -251,6 +260,13 @@ func TestSleepCancelDeadline(t *testing.T) {
 		}
 		if m := h.call("sleep", 1000); m.Code != 0 || m.Result.Type() != wire.TypeNil || time.Since(began) != 3*time.Second {
 			t.Errorf("%v after %v", m.Code, time.Since(began))
+		}
+		m := h.call("stats")
+		v, _ := m.Result.Array()
+		v.Skip()
+		v.Skip()
+		if dropped, err := v.Uint(); err != nil || dropped != 1 {
+			t.Errorf("%d dropped, want the request with an open id: %v", dropped, err)
 		}
 		// A new hello forgets what was open: no answer comes for it.
 		h.send(h.request("sleep", 1000))

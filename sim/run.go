@@ -34,8 +34,8 @@ type run struct {
 
 	calls, errors, dropped, busy atomic.Int64 // stats of the protocol
 
-	call Call // of functions that run on the core
-	held [2]heldMessage
+	call Call           // of functions that run on the core
+	held [2]heldMessage // towards the processor, towards the host
 
 	mu       sync.Mutex
 	services []*service
@@ -177,7 +177,7 @@ func (r *run) serve(s *slot) (ok bool) {
 		}
 	}()
 	if raw := s.conn.service.raw; raw != nil {
-		raw(&Raw{Tracer{r}, s.conn}, s.data[:s.n])
+		raw(&s.conn.raw, s.data[:s.n])
 	} else {
 		r.receive(s)
 	}
@@ -304,7 +304,7 @@ func (r *run) beat() {
 
 // toHost sends a message to a host endpoint.
 func (r *run) toHost(c *conn, method string, msg []byte) {
-	if r.p.board.faults.active.Load() {
+	if r.p.board.faults.active.Load() || r.held[1].full.Load() {
 		r.replyDisturbed(c, method, msg)
 		return
 	}
@@ -317,7 +317,7 @@ type Tracer struct{ run *run }
 // Printf writes one line.
 func (t *Tracer) Printf(format string, args ...any) { t.run.trace.printf(format, args...) }
 
-// Raw is one message of a service of its own protocol.
+// Raw is an endpoint of the host that talks to a service of its own protocol.
 type Raw struct {
 	Tracer
 	conn *conn

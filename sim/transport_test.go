@@ -126,6 +126,48 @@ func TestManyReadersAndWriters(t *testing.T) {
 	}
 }
 
+// TestWaitersAllWake: as many messages as readers, as much room as senders, and nobody stays behind. The bubble ends in a
+// deadlock, which is reported, if a wake-up is lost.
+func TestWaitersAllWake(t *testing.T) {
+	for range 30 {
+		synctest.Test(t, func(t *testing.T) {
+			const readers = 16
+			c := dialRaw(t, newBoard(t, Config{}), "dsp0")
+			done := make(chan error, readers)
+			for range readers {
+				go func() {
+					_, err := c.Recv(context.Background(), make([]byte, mtu))
+					done <- err
+				}()
+			}
+			synctest.Wait()
+			for range readers {
+				c.deliver([]byte{1})
+			}
+			for range readers {
+				if err := <-done; err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		synctest.Test(t, func(t *testing.T) {
+			const senders = 2 * ringSize
+			h := dial(t, newBoard(t, Config{}), "dsp0")
+			inject(t, h.b, "dsp0", Fault{Kind: Stall, Delay: time.Second})
+			done := make(chan error, senders)
+			msg := h.request("echo", 1)
+			for range senders {
+				go func() { done <- h.conn.Send(context.Background(), msg) }()
+			}
+			for range senders {
+				if err := <-done; err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func TestConnErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBoard(t, Config{})
@@ -238,6 +280,13 @@ func TestNoAllocations(t *testing.T) {
 		run()
 		if n := testing.AllocsPerRun(200, run); n != 0 && !raceEnabled {
 			t.Errorf("%s: %v allocations", name, n)
+		}
+		raw := dialRaw(t, h.b, name)
+		if n := testing.AllocsPerRun(200, func() {
+			raw.Send(ctx, msgs[0])
+			raw.Recv(ctx, h.buf[:])
+		}); n != 0 && !raceEnabled {
+			t.Errorf("%s: %v allocations for a raw message", name, n)
 		}
 	}
 }
