@@ -26,6 +26,7 @@ type session struct {
 	name    string // of the log
 	job     guest.Job
 	files   []vm.File
+	outDirs []string
 	timeout time.Duration
 	output  io.Writer
 	after   func(outDir string) error // what to do with guest.OutDir, if job.Out
@@ -53,7 +54,7 @@ func boot(ctx context.Context, s session) (*vm.Result, error) {
 		s.job.Modules = append(s.job.Modules, guest.Module{File: name, Params: params})
 	}
 	config := &vm.Config{
-		Machine: s.machine, Artifacts: parts, Job: s.job, Files: s.files,
+		Machine: s.machine, Artifacts: parts, Job: s.job, Files: s.files, OutDirs: s.outDirs,
 		Dir: dir, Timeout: s.timeout, Output: s.output,
 	}
 	result, err := vm.Run(ctx, config)
@@ -102,10 +103,13 @@ func explain(w io.Writer, c *vm.Config, r *vm.Result) {
 			say("end of the kernel log\n%s", lastLines(string(text), 25))
 		}
 	}
+	say("kernel log %s", logPath)
+	if r.Exited && len(r.Findings) == 0 {
+		return // the program failed, the board did not
+	}
 	if r.Stderr != "" {
 		say("QEMU: %s", strings.TrimSpace(r.Stderr))
 	}
-	say("kernel log %s", logPath)
 	say("the same boot again (what it prints goes to %s)\n%s", filepath.Join(c.Dir, "output"), vm.Quote(c.Command()))
 }
 

@@ -113,7 +113,7 @@ func runBinary(cmd *cobra.Command, m machine.Machine, o options, binary string, 
 		s.timeout = t.timeout + margin
 	}
 	if s.job.Out {
-		s.after = t.collect
+		s.outDirs, s.after = t.dirs(), t.collect
 	}
 	return finish(cmd, s, o.verbose)
 }
@@ -191,10 +191,26 @@ func goTest(cmd *cobra.Command, m machine.Machine, o options, parts build.Artifa
 	}
 	runner := append([]string{self, "exec", "--machine", m.Name}, o.args()...)
 	// One guest at a time: on a small host two emulated boards at once only make each other slow.
-	test := exec.CommandContext(cmd.Context(), "go", append([]string{"test", "-p=1", "-exec", strings.Join(runner, " ")}, args...)...)
+	test := exec.CommandContext(cmd.Context(), "go", append([]string{"test", "-p=1", "-exec", quoteExec(runner)}, args...)...)
 	test.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0", artifactsEnv+"="+string(known))
 	test.Stdout, test.Stderr = os.Stdout, os.Stderr
 	test.Cancel = func() error { return test.Process.Signal(os.Interrupt) }
 	test.WaitDelay = 20 * time.Second
 	return test.Run()
+}
+
+// quoteExec makes a command one value for go test -exec, which knows both kinds of quotes and no escapes.
+func quoteExec(command []string) string {
+	var words []string
+	for _, word := range command {
+		if word == "" || strings.ContainsAny(word, " \t'") {
+			quote := "'"
+			if strings.Contains(word, quote) {
+				quote = `"`
+			}
+			word = quote + word + quote
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, " ")
 }

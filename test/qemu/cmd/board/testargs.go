@@ -12,9 +12,10 @@ import (
 	"github.com/offload-runtime/offload/test/qemu/internal/guest"
 )
 
-// fileFlags are the flags of a test binary that name a file or directory it writes.
-var fileFlags = []string{
-	"coverprofile", "gocoverdir", "cpuprofile", "memprofile", "blockprofile", "mutexprofile", "trace", "outputdir",
+// fileFlags are the flags of a test binary that name a file or, where the value is true, a directory that it writes.
+var fileFlags = map[string]bool{
+	"coverprofile": false, "cpuprofile": false, "memprofile": false, "blockprofile": false, "mutexprofile": false, "trace": false,
+	"gocoverdir": true, "outputdir": true,
 }
 
 // testArgs are a test binary's arguments, made fit for the guest.
@@ -34,6 +35,7 @@ func splitTestArgs(args []string) testArgs {
 			t.args = append(t.args, arg)
 			continue
 		}
+		_, isFile := fileFlags[flag]
 		switch {
 		case flag == "testlogfile":
 			// What the test opened in the guest says nothing about whether go may reuse its result.
@@ -42,7 +44,7 @@ func splitTestArgs(args []string) testArgs {
 			if d, err := time.ParseDuration(value); err == nil {
 				t.timeout = d
 			}
-		case isFileFlag(flag):
+		case isFile:
 			t.outputs[flag] = value
 			arg = "-test." + flag + "=" + guest.OutDir + "/" + flag
 		}
@@ -51,13 +53,15 @@ func splitTestArgs(args []string) testArgs {
 	return t
 }
 
-func isFileFlag(flag string) bool {
-	for _, f := range fileFlags {
-		if f == flag {
-			return true
+// dirs are the directories that the binary wants to find.
+func (t *testArgs) dirs() []string {
+	var names []string
+	for name := range t.outputs {
+		if fileFlags[name] {
+			names = append(names, name)
 		}
 	}
-	return false
+	return names
 }
 
 // collect copies what the binary wrote to where go test expects it.

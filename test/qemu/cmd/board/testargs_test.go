@@ -25,7 +25,7 @@ func TestSplitTestArgs(t *testing.T) {
 	if got.timeout != 150*time.Second {
 		t.Errorf("timeout %v", got.timeout)
 	}
-	if got.outputs["coverprofile"] != "/tmp/c.out" || got.outputs["gocoverdir"] != "/tmp/dir" || len(got.outputs) != 2 {
+	if got.outputs["coverprofile"] != "/tmp/c.out" || got.outputs["gocoverdir"] != "/tmp/dir" || len(got.outputs) != 2 || !slices.Equal(got.dirs(), []string{"gocoverdir"}) {
 		t.Errorf("outputs %v", got.outputs)
 	}
 }
@@ -56,5 +56,12 @@ func TestCollect(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(to, "never.out")); !os.IsNotExist(err) {
 		t.Errorf("a file that the binary did not write: %v", err)
+	}
+}
+
+func TestQuoteExec(t *testing.T) {
+	got := quoteExec([]string{"/a b/board", "exec", "--append", "hugepagesz=2M hugepages=8", "it's", ""})
+	if want := `'/a b/board' exec --append 'hugepagesz=2M hugepages=8' "it's" ''`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -28,7 +28,8 @@ type Config struct {
 	Machine   machine.Machine
 	Artifacts build.Artifacts
 	Job       guest.Job
-	Files     []File // added to the initramfs
+	Files     []File   // added to the initramfs
+	OutDirs   []string // directories that guest.OutDir has from the start
 
 	Dir     string        // an existing directory for what the run reads and writes
 	Timeout time.Duration // of the whole run

@@ -99,8 +99,12 @@ func (c *Config) prepare() error {
 		}
 	}
 	if c.Job.Out {
-		if err := os.MkdirAll(c.OutDir(), 0o755); err != nil {
-			return err
+		// The program may be of any user, and QEMU changes owners on the host only if it is root.
+		for _, name := range append([]string{"."}, c.OutDirs...) {
+			dir := filepath.Join(c.OutDir(), name)
+			if err := errors.Join(os.MkdirAll(dir, 0o777), os.Chmod(dir, 0o777)); err != nil {
+				return err
+			}
 		}
 	}
 	base, err := os.Open(c.Artifacts.Initrd)
