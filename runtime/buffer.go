@@ -89,7 +89,11 @@ func (b *Buffer) Begin(a dmabuf.Access) error {
 	if err := b.mem.Open(a); err != nil {
 		return err
 	}
-	if err := b.toCPU(a); err != nil {
+	err := b.toCPU(a)
+	if err == nil && b.rt.checked {
+		err = b.entry.Index() // so that Guard finds the buffer behind an address
+	}
+	if err != nil {
 		return errors.Join(err, b.mem.Shut(a))
 	}
 	b.brackets++
