@@ -165,7 +165,7 @@ func TestFunctionSet(t *testing.T) {
 			if n := h.uint("matmul_i8", ro, ri, ri, 8, 8, 8); n != 64 {
 				t.Errorf("matmul: %d", n)
 			}
-			if n := h.uint("poke", ro.Addr+4, 0xdeadbeef, 3); n != 3 || !bytes.Equal(got()[4:16], bytes.Repeat([]byte{0xef, 0xbe, 0xad, 0xde}, 3)) {
+			if n := h.uint("poke", ro.Addr+4, uint64(0xdeadbeef), 3); n != 3 || !bytes.Equal(got()[4:16], bytes.Repeat([]byte{0xef, 0xbe, 0xad, 0xde}, 3)) {
 				t.Errorf("poke: %d %x", n, got()[:16])
 			}
 			if v := h.uint("peek", ro.Addr+12); v != 0xdeadbeef {
