@@ -35,7 +35,7 @@ func (p *Processor) Start(ctx context.Context) error {
 		}
 		if s, err := p.State(); err == nil && s == StateOffline {
 			return &OpError{Op: op, Processor: p.name, Kind: ErrOnlyCounted,
-				Hint: "a recovery may have failed before; unbind its driver and bind it again"}
+				Hint: "a recovery may have failed before; unbind its driver and bind it again (its number may change)"}
 		}
 		return nil
 	})
