@@ -42,6 +42,7 @@ func Table() []Machine {
 		Remove:     []string{"/cpus/cpu-map", "/cpus/cpu@1", "/cpus/cpu@2", "/pcie@10000000", "/fw-cfg@9020000", "/flash@0", "/platform-bus@c000000"},
 		Overlay:    "dsp",
 		Features:   []string{"EL2_RESET"},
+		Cmdline:    []string{"hugepagesz=64K hugepages=16 hugepagesz=2M hugepages=64"},
 		Processors: []string{"dsp0", "dsp1"},
 	}
 	coherent := dsp
@@ -68,14 +69,16 @@ func Table() []Machine {
 
 	r5f := Machine{
 		Name:    "r5f",
-		Summary: "a Cortex-R5F with a hardware reset, 32 bit, reaches the low 2 GiB of 3",
+		Summary: "a Cortex-R5F with a hardware reset, 32 bit, reaches the low 2 of 2.25 GiB",
 		Type:    "xlnx-versal-virt",
 		SMP:     4, // QEMU 7.2 has no R5F with fewer
-		Memory:  "3G",
+		Memory:  "2304M",
 		// UART1 is the R5F's doorbell, not a serial port.
-		Args:       []string{"-serial", "null"},
-		Remove:     []string{"/uart@ff010000", "/cpus/cpu@1"},
-		Overlay:    "r5f",
+		Args:    []string{"-serial", "null"},
+		Remove:  []string{"/uart@ff010000", "/cpus/cpu@1"},
+		Overlay: "r5f",
+		// More than there is high memory, so that some lie where the R5F reaches them and most do not.
+		Cmdline:    []string{"hugepagesz=2M hugepages=160"},
 		Processors: []string{"r5f"},
 	}
 	r5fCoherent := r5f
