@@ -100,7 +100,11 @@ func (s *Session) watch() {
 // recover waits until the processor runs anew, then connects.
 func (s *Session) recover(l *link) {
 	s.report(l.conn.Close())
-	ctx, cancel := context.WithTimeout(s.life, max(s.cfg.RecoveryTime, time.Second))
+	limit := s.cfg.RecoveryTime
+	if limit < 0 {
+		limit = stopTime // the session is lost, but its buffers want to be free
+	}
+	ctx, cancel := context.WithTimeout(s.life, limit)
 	defer cancel()
 	rp := s.proc.Remoteproc()
 	wait := time.NewTimer(0)
