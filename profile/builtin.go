@@ -6,13 +6,14 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 )
 
 //go:embed builtin/*.toml
 var builtin embed.FS
+
+const builtinPrefix = "built-in:"
 
 // Builtin returns the profiles of this package, by file name.
 func Builtin() ([]*Profile, error) {
@@ -26,7 +27,7 @@ func Builtin() ([]*Profile, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := Parse("built-in:"+path.Base(f), text)
+		p, err := Parse(builtinPrefix+path.Base(f), text)
 		if err != nil {
 			return nil, err
 		}
@@ -50,13 +51,4 @@ func Select(compatible []string) (*Profile, error) {
 		}
 	}
 	return nil, fmt.Errorf("no built-in profile for a board compatible with %q: %w", compatible, fs.ErrNotExist)
-}
-
-// Load reads a profile from a file.
-func Load(file string) (*Profile, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("board profile: %w", err)
-	}
-	return Parse(file, text)
 }

@@ -3,8 +3,10 @@
 // Package profile describes boards: which heaps they have and what these are good for, which processors, and how each
 // processor sees memory. A [Profile] is pure data, read from one TOML format.
 //
-// Profiles of known boards are built in and are chosen by the compatible strings of the device tree ([Select]). A file of
-// the user's own overrides them.
+// Profiles of known boards are built in and are chosen by the compatible strings of the device tree ([Select]). Files of the
+// user's own are laid over them ([LoadAll], [Merge]); [Profile.Values] says which value came from where.
+//
+// A Profile may be read by any number of goroutines. The package keeps no state and needs nothing of the kernel.
 //
 // # Format
 //
@@ -32,5 +34,5 @@
 //	device = 0xc0000000
 //	size = 0x20000000
 //
-// Unknown keys are errors. Errors name file, line and key.
+// docs/boards.md has all keys. Unknown keys are errors. Errors name file, line and key.
 package profile

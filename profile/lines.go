@@ -64,3 +64,13 @@ func (l lines) line(key string, n int) int {
 	}
 	return 0
 }
+
+// after is the first line of a key behind a line, 0 where there is none.
+func (l lines) after(key string, line int) int {
+	for _, n := range l[key] {
+		if n > line {
+			return n
+		}
+	}
+	return 0
+}
