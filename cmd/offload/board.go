@@ -34,7 +34,7 @@ func (c *cli) openBoard(ctx context.Context) (runtime.Board, error) {
 		if c.profile != "" {
 			return nil, usagef("--profile is for the board of a Linux kernel; this is a simulated one")
 		}
-		return sim.New(c.sim)
+		return c.simulate()
 	}
 	cfg := c.linux
 	if file := c.environment("OFFLOAD_PROFILE", ""); c.profile != "" || file != "" {
@@ -48,6 +48,17 @@ func (c *cli) openBoard(ctx context.Context) (runtime.Board, error) {
 		cfg.Profile = p
 	}
 	return runtime.OpenLinux(ctx, cfg)
+}
+
+func (c *cli) simulate() (runtime.Board, error) {
+	b, err := sim.New(c.sim)
+	if err != nil || c.prepare == nil {
+		return b, err
+	}
+	if err := c.prepare(b); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
 }
 
 func (c *cli) sysRoot() string {

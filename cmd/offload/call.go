@@ -151,7 +151,7 @@ func (c *cli) operand(ctx context.Context, rt *runtime.Runtime, p parameter, hea
 	var data []byte
 	length := p.size
 	if p.dir&runtime.In != 0 {
-		if data, err = p.load(c); err != nil {
+		if data, err = p.load(ctx, c); err != nil {
 			return o, err
 		}
 		length = int64(len(data))

@@ -23,8 +23,9 @@ type cli struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
-	sim            sim.Config          // of simulated boards
-	linux          runtime.LinuxConfig // of the board of a Linux kernel
+	sim            sim.Config             // of simulated boards
+	prepare        func(*sim.Board) error // what is done to them first; nil: nothing
+	linux          runtime.LinuxConfig    // of the board of a Linux kernel
 
 	board   string
 	profile string
@@ -38,7 +39,7 @@ type cli struct {
 // run runs one command line.
 func (c *cli) run(ctx context.Context, args []string) exitCode {
 	root := c.root()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // nil would be those of the process
 	root.SetIn(c.stdin)
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)

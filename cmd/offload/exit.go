@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/offload-runtime/offload/bufmap"
 	"github.com/offload-runtime/offload/firmware"
 	"github.com/offload-runtime/offload/internal/wire"
 	"github.com/offload-runtime/offload/runtime"
@@ -97,6 +98,8 @@ func codeOf(err error) exitCode {
 		return exitNotFound
 	case is(err, runtime.ErrRemote):
 		return exitRemote
+	case is(err, runtime.ErrTooLarge, runtime.ErrBadArguments): // nobody has seen them
+		return exitUsage
 	case is(err, runtime.ErrCrashed, firmware.ErrCrashed):
 		return exitCrashed
 	case is(err, context.Canceled):
@@ -115,7 +118,8 @@ func codeOf(err error) exitCode {
 		return exitBusy
 	case is(err, fs.ErrNotExist):
 		return exitNotFound
-	case is(err, errors.ErrUnsupported):
+	case is(err, errors.ErrUnsupported, bufmap.ErrNoAttachment, bufmap.ErrNoWindow, bufmap.ErrReach, bufmap.ErrNotContiguous,
+		bufmap.ErrNoTranslator):
 		return exitUnsupported
 	}
 	return exitOther

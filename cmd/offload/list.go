@@ -91,7 +91,7 @@ func describe(p runtime.Processor) (processorJSON, error) {
 		AddressBits: info.Windows.AddressBits(), Windows: []windowJSON{}, State: "?",
 	}
 	for _, w := range info.Windows.List() {
-		row.Windows = append(row.Windows, windowJSON{w.Name, w.Phys.String(), w.Device.String(), w.Size})
+		row.Windows = append(row.Windows, windowJSON{w.Name, hexa(w.Phys), hexa(w.Device), w.Size})
 	}
 	state, err := p.Remoteproc().State()
 	if err == nil {
@@ -194,5 +194,6 @@ type addressJSON struct {
 
 func addressOf(a runtime.Address) addressJSON { return addressJSON{hexa(a.Phys), hexa(a.Device)} }
 
-// hexa writes addresses: JSON numbers do not hold 64 bits.
-func hexa[T bufmap.PhysAddr | bufmap.DeviceAddr](a T) string { return fmt.Sprintf("%#x", uint64(a)) }
+// hexa writes addresses with at least 32 bits, so that 0x0c000000 is not read as 0xc0000000. In JSON they are text, because
+// its numbers do not hold 64 bits.
+func hexa[T bufmap.PhysAddr | bufmap.DeviceAddr](a T) string { return fmt.Sprintf("0x%08x", uint64(a)) }

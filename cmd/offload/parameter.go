@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -115,8 +116,8 @@ func (p *parameter) parse(s string) (err error) {
 // largestInput bounds what is read from pipes, which may never end.
 const largestInput = 1 << 30
 
-// load reads what goes into a buffer. The result is not nil.
-func (p *parameter) load(c *cli) ([]byte, error) {
+// load reads what goes into a buffer.
+func (p *parameter) load(ctx context.Context, c *cli) ([]byte, error) {
 	if p.path == "" {
 		return append(make([]byte, p.size), p.data...), nil
 	}
@@ -136,7 +137,7 @@ func (p *parameter) load(c *cli) ([]byte, error) {
 		}
 		r = f
 	}
-	b, err := io.ReadAll(io.LimitReader(r, largestInput+1))
+	b, err := readPipe(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.name, err)
 	}
@@ -144,6 +145,26 @@ func (p *parameter) load(c *cli) ([]byte, error) {
 		return nil, fmt.Errorf("%s: @%s is no regular file and gives more than %s", p.name, p.path, size(largestInput))
 	}
 	return b, nil
+}
+
+// readPipe reads all that comes, or until ctx ends. Nothing can end a read from a terminal: it is left behind then, and ends
+// with the process.
+func readPipe(ctx context.Context, r io.Reader) ([]byte, error) {
+	type result struct {
+		b   []byte
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		b, err := io.ReadAll(io.LimitReader(r, largestInput+1))
+		done <- result{b, err}
+	}()
+	select {
+	case x := <-done:
+		return x.b, x.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("reading: %w", ctx.Err())
+	}
 }
 
 // writable looks whether the result can be written, before the work is done.

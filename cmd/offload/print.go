@@ -92,7 +92,7 @@ func span(d time.Duration) string {
 		unit time.Duration
 		name string
 	}{{time.Second, "s"}, {time.Millisecond, "ms"}, {time.Microsecond, "µs"}} {
-		if v := float64(d) / float64(u.unit); v >= 1 {
+		if v := float64(d) / float64(u.unit); v >= 0.9995 {
 			digits := 2
 			for limit := 10.0; limit <= v && digits > 0; limit *= 10 {
 				digits--
