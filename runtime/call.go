@@ -63,86 +63,123 @@ func (s *Session) Invoke(ctx context.Context, method string, a *Args, result any
 	return err
 }
 
+// run makes one call, again if the link dies before the remote saw the request, and once again if the method may be
+// repeated.
 func (s *Session) run(ctx context.Context, c *call, method string, a *Args, result any) error {
+	for repeated := false; ; repeated = true {
+		l, i, id, err := s.send(ctx, c, method, a)
+		if err != nil {
+			return s.failed(method, err)
+		}
+		err = l.wait(ctx, c, i, id)
+		if err == nil {
+			return s.finish(c, method, result)
+		}
+		if repeated || !errors.Is(err, ErrCrashed) || s.cfg.Idempotent == nil || !s.cfg.Idempotent(method) {
+			return s.failed(method, err)
+		}
+		s.down(l)
+		s.rt.stats.repeated.Add(1)
+	}
+}
+
+func (s *Session) failed(method string, err error) error {
+	return fmt.Errorf("%s on %s: %w", method, s.proc.info.Name, err)
+}
+
+// send sends a request on the link of the moment, and waits for the next link if that one dies first.
+func (s *Session) send(ctx context.Context, c *call, method string, a *Args) (l *link, i uint8, id uint32, err error) {
 	if a.err != nil {
-		return fmt.Errorf("%s on %s: %w", method, s.proc.info.Name, a.err)
+		return nil, 0, 0, a.err
 	}
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%s on %s: %w", method, s.proc.info.Name, err)
+		return nil, 0, 0, err
 	}
 	for {
-		l, err := s.current(ctx)
-		if err != nil {
-			return fmt.Errorf("%s on %s: %w", method, s.proc.info.Name, err)
+		if l, err = s.current(ctx); err != nil {
+			return nil, 0, 0, err
 		}
-		sent, err := l.run(ctx, c, method, a)
-		if err == nil {
-			break
+		if i, id, err = l.send(ctx, c, method, a); err == nil || l.alive() {
+			return l, i, id, err
 		}
-		if sent || l.alive() {
-			return fmt.Errorf("%s on %s: %w", method, s.proc.info.Name, err)
-		}
-		// The link died before the remote saw the request: wait for the next one.
 		s.down(l)
 	}
+}
+
+// finish turns the answer in c into the caller's result.
+func (s *Session) finish(c *call, method string, result any) error {
 	s.rt.stats.calls.Add(1)
 	if c.code != 0 {
 		return &RemoteError{Processor: s.proc.info.Name, Method: method, Code: uint32(c.code), Message: string(c.text)}
 	}
 	v := wire.NewValues(c.rx, 1)
 	if err := decode(&v, result); err != nil {
-		return fmt.Errorf("%s on %s: %w", method, s.proc.info.Name, err)
+		return s.failed(method, err)
 	}
 	return nil
 }
 
-// run sends the request and waits. When it returns no error the answer is in c; otherwise c holds no buffers of the caller
-// any more, and sent tells whether the remote may have seen the request.
-func (l *link) run(ctx context.Context, c *call, method string, a *Args) (sent bool, err error) {
-	i, err := l.take(ctx)
-	if err != nil {
-		return false, err
+// send sends the request. When it returns an error the remote has not seen it, and c holds no buffers any more.
+func (l *link) send(ctx context.Context, c *call, method string, a *Args) (i uint8, id uint32, err error) {
+	if i, err = l.take(ctx, method); err != nil {
+		return 0, 0, err
 	}
+	if id, err = l.prepare(ctx, c, i, method, a); err != nil {
+		return 0, 0, err
+	}
+	if err = l.conn.Send(ctx, c.tx); err != nil {
+		return 0, 0, l.unsent(i, c, err)
+	}
+	l.s.rt.stats.sent.Add(uint64(len(c.tx)))
+	return i, id, nil
+}
+
+// prepare enters a call into its slot, takes its buffers and encodes it. When it fails the slot is free again.
+func (l *link) prepare(ctx context.Context, c *call, i uint8, method string, a *Args) (id uint32, err error) {
 	c.method, c.ticket = method, l.s.rt.tickets.Add(1)
 	if a, err = l.fit(ctx, c, method, a); err == nil {
 		err = l.acquire(c, a)
 	}
-	var id uint32
 	if err == nil {
 		id, err = l.put(i, c)
 	}
 	if err != nil {
-		l.free <- i
-		return false, joined(err, c.release())
+		l.give(i)
+		return 0, joined(err, c.release())
 	}
-	if err = l.encode(ctx, c, id, a); err == nil {
-		err = l.conn.Send(ctx, c.tx)
+	if err = l.encode(ctx, c, id, a); err != nil {
+		return 0, l.unsent(i, c, err)
 	}
+	return id, nil
+}
+
+// unsent takes a call back that the remote has not seen.
+func (l *link) unsent(i uint8, c *call, err error) error {
 	switch {
 	case errors.Is(err, bufmap.ErrStale):
 		l.fail("the processor was restarted", err)
 	case errors.Is(err, rpmsg.ErrPeerGone):
 		l.fail("the endpoint ended", err)
 	}
-	if err != nil {
-		if l.withdraw(i, c) {
-			l.free <- i
-			return false, joined(err, c.release())
-		}
-		<-c.done // the link died meanwhile
-		return false, l.end(c)
+	if l.withdraw(i, c) {
+		l.give(i)
+		return joined(err, c.release())
 	}
-	l.s.rt.stats.sent.Add(uint64(len(c.tx)))
+	<-c.done // the link died meanwhile
+	return l.end(c)
+}
+
+// wait waits for the answer. When it returns no error the answer is in c. c holds no buffers of the caller any more.
+func (l *link) wait(ctx context.Context, c *call, i uint8, id uint32) error {
 	select {
 	case <-c.done:
 	case <-ctx.Done():
 		if l.leave(i, id, c) {
-			return true, fmt.Errorf("%w before the answer", ctx.Err())
+			return fmt.Errorf("%w before the answer", ctx.Err())
 		}
 		<-c.done
 	}
-	l.free <- i
-	return true, l.end(c)
+	return l.end(c)
 }
 
 // joined is errors.Join, which allocates its list even when there is one error and no other.

@@ -69,7 +69,11 @@ func (l *link) hello(ctx context.Context, window int, clock time.Duration) error
 // ask makes one request before the link is open to callers.
 func (l *link) ask(ctx context.Context, method string, a *Args) (wire.Values, error) {
 	c := &call{done: make(chan struct{}, 1)}
-	if _, err := l.run(ctx, c, method, a); err != nil {
+	i, id, err := l.send(ctx, c, method, a)
+	if err == nil {
+		err = l.wait(ctx, c, i, id)
+	}
+	if err != nil {
 		return wire.Values{}, fmt.Errorf("%s: %w", method, err)
 	}
 	if c.code != 0 {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/offload-runtime/offload/internal/wire"
 	"github.com/offload-runtime/offload/rpmsg"
@@ -31,8 +33,12 @@ type link struct {
 	mtu        int
 	features   uint64
 
-	free  chan uint8 // slots that may be taken: the window
-	slots [maxWindow]slot
+	free    chan uint8 // slots that may be taken: the window
+	control chan uint8 // the slot that is kept for the protocol itself
+	wide    atomic.Bool
+	slots   [maxWindow]slot
+
+	heard atomic.Int64 // when the last message came, in nanoseconds since the session began
 
 	dead chan struct{} // closed by fail
 	mu   sync.Mutex
@@ -48,7 +54,7 @@ type slot struct {
 // newLink starts the receiver. Until hello has been answered one request may be open.
 func newLink(s *Session, conn rpmsg.Conn, generation uint32) *link {
 	l := &link{s: s, conn: conn, generation: generation, mtu: conn.MTU(), dead: make(chan struct{}),
-		free: make(chan uint8, maxWindow)}
+		free: make(chan uint8, maxWindow), control: make(chan uint8, 1)}
 	l.free <- 0
 	s.receivers.Add(1)
 	go func() {
@@ -58,28 +64,62 @@ func newLink(s *Session, conn rpmsg.Conn, generation uint32) *link {
 	return l
 }
 
-// widen opens the window that the remote granted.
+// controlSlot is kept for requests of the protocol itself, so that they do not wait behind the application's, wherever the
+// window has room for that.
+const controlSlot = 0
+
+// widen opens the window that the remote granted. Slot 0 has been open since hello.
 func (l *link) widen(window int) {
 	for i := 1; i < min(window, maxWindow); i++ {
 		l.free <- uint8(i)
 	}
+	if window > 1 {
+		<-l.free // slot 0, which hello has given back
+		l.control <- controlSlot
+	}
+	l.wide.Store(window > 1)
 }
 
 // take waits for a free slot.
-func (l *link) take(ctx context.Context) (uint8, error) {
+func (l *link) take(ctx context.Context, method string) (uint8, error) {
+	free := l.free
+	if l.wide.Load() && l.names[method] < wire.FirstTableSlot && method != "" {
+		if _, ok := l.names[method]; ok {
+			free = l.control
+		}
+	}
 	select {
-	case i := <-l.free:
+	case i := <-free:
 		return i, nil
 	default:
 	}
 	select {
-	case i := <-l.free:
+	case i := <-free:
 		return i, nil
 	case <-ctx.Done():
-		return 0, fmt.Errorf("waiting for one of %d open requests to end: %w", cap(l.free), ctx.Err())
+		return 0, fmt.Errorf("waiting for one of the open requests to end: %w", ctx.Err())
 	case <-l.dead:
 		return 0, l.err
 	}
+}
+
+// tryTake takes a free slot if there is one.
+func (l *link) tryTake() (uint8, bool) {
+	select {
+	case i := <-l.free:
+		return i, true
+	default:
+		return 0, false
+	}
+}
+
+// give makes a slot free.
+func (l *link) give(i uint8) {
+	if i == controlSlot && l.wide.Load() {
+		l.control <- i
+		return
+	}
+	l.free <- i
 }
 
 // put enters a call into its slot and returns its id.
@@ -119,6 +159,7 @@ func (l *link) receive() {
 			return
 		}
 		l.s.rt.stats.received.Add(uint64(n))
+		l.heard.Store(int64(time.Since(l.s.began)))
 		for p := buf[:n]; len(p) > 0; {
 			m, rest, err := wire.Parse(p)
 			if err != nil {
@@ -168,12 +209,13 @@ func (l *link) answer(id uint32, m *wire.Message, raw []byte, err error) {
 	if abandoned {
 		l.s.rt.stats.late.Add(1)
 		l.s.report(c.release())
-		l.free <- i
+		l.give(i)
 		return
 	}
 	c.rx = append(c.rx[:0], raw...)
 	c.code, c.err = m.Code, err
 	c.text = append(c.text[:0], m.Text...)
+	l.give(i)
 	c.done <- struct{}{}
 }
 

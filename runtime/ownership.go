@@ -84,9 +84,6 @@ func (b *Buffer) acquire(ticket uint64, p *processor, r Ref, method string) erro
 	if err := b.toProcessor(p, fresh); err != nil {
 		return err
 	}
-	if writes {
-		b.wrote(coherent)
-	}
 	b.uses = append(b.uses, use{ticket: ticket, writes: writes, coherent: coherent, method: method, processor: p.info.Name})
 	return nil
 }

@@ -39,6 +39,8 @@ type SessionConfig struct {
 	// RecoveryTime is how long after the death of the processor calls wait for it to come back; then the session is lost and
 	// calls fail at once. 0 is 10 s; negative: the session is lost at once.
 	RecoveryTime time.Duration
+	// Idempotent tells which methods may be called again, once, when the processor died with a call of theirs open. nil: none.
+	Idempotent func(method string) bool
 	// Watch is how often the processor's state is read, because some crashes show nowhere else. 0 is 250 ms.
 	Watch time.Duration
 }
