@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) Target) {
 		{"Functions", testFunctions}, {"Buffers", testBuffers}, {"BufferErrors", testBufferErrors}, {"Addresses", testAddresses},
 		{"Ownership", testOwnership}, {"Coherence", testCoherence}, {"Sub", testSub}, {"SubTile", testSubTile},
 		{"Malloc", testMalloc}, {"MallocCalls", testMallocCalls}, {"Concurrent", testConcurrent}, {"Window", testWindow},
+		{"Futures", testFutures}, {"Batch", testBatch}, {"Control", testControl}, {"Idempotent", testIdempotent},
 		{"Deadline", testDeadline}, {"Cancel", testCancel}, {"Quarantine", testQuarantine},
 		{"Crash", testCrash}, {"CrashAfterAnswer", testCrashAfterAnswer}, {"WildAccess", testWildAccess},
 		{"CloseDuringCall", testCloseDuringCall}, {"StopByOthers", testStopByOthers}, {"Trace", testTrace}, {"Secure", testSecure},
