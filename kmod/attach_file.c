@@ -118,9 +118,10 @@ static struct attach_record *attach_file_add(struct attach_file *af, int fd, uns
 		goto free;
 	}
 
-	err = mutex_lock_interruptible(&af->lock);
-	if (err)
+	if (mutex_lock_interruptible(&af->lock)) {
+		err = -ERESTARTSYS;
 		goto put;
+	}
 	if (limit && af->count >= limit)
 		err = -EFAULT;
 	else

@@ -65,7 +65,7 @@ static int buffer_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *atta
 	}
 	/* Memory that the kernel does not map has no pages that one could refer to. */
 	for_each_sgtable_sg(&a->table, sg, i) {
-		sg->length = min(buffer->size - done, ENTRY_MAX);
+		sg->length = min_t(size_t, buffer->size - done, ENTRY_MAX);
 		if (buffer->heap->region.cached)
 			sg_set_page(sg, pfn_to_page(PHYS_PFN(buffer->phys + done)), sg->length, 0);
 		done += sg->length;

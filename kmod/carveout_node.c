@@ -76,9 +76,9 @@ static long node_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (_IOC_NR(cmd) != _IOC_NR(DMA_HEAP_IOCTL_ALLOC))
 		return -EINVAL;
 	if (cmd & IOC_IN)
-		in = min(_IOC_SIZE(cmd), sizeof(data));
+		in = min_t(size_t, _IOC_SIZE(cmd), sizeof(data));
 	if (cmd & IOC_OUT)
-		out = min(_IOC_SIZE(cmd), sizeof(data));
+		out = min_t(size_t, _IOC_SIZE(cmd), sizeof(data));
 
 	if (copy_from_user(&data, argp, in))
 		return -EFAULT;
