@@ -147,7 +147,7 @@ bool offload_buffer(const struct value *v, struct buffer *b)
 // with the deepest level: its structure is lost, its end is not.
 bool offload_skip(struct cursor *c, bool *bad)
 {
-	size_t left[OFFLOAD_DEPTH + 1], children;
+	uint32_t left[OFFLOAD_DEPTH + 1], children;
 	unsigned level = 0;
 	struct buffer buffer;
 	struct value v;
@@ -169,7 +169,7 @@ bool offload_skip(struct cursor *c, bool *bad)
 		// Every element takes at least one byte: a count that cannot be is refused before anything counts down.
 		if (v.number > rest(c) >> (v.kind == KIND_MAP))
 			return false;
-		children = (size_t)v.number << (v.kind == KIND_MAP);
+		children = (uint32_t)v.number << (v.kind == KIND_MAP);
 		if (level == OFFLOAD_DEPTH) {
 			*bad = true;
 			left[level] += children;

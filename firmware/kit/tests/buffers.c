@@ -90,6 +90,7 @@ static const struct buffer_case cases[] = {
 	{ "94 00 07 15 93 ce 00010ff8 ce ffffffff 03", NULL, OFFLOAD_BAD_BUFFER, 0 },
 	{ "94 00 07 15 93 ce 00010000 00 cf 4000000000000001", NULL, OFFLOAD_BAD_BUFFER, 0 },
 	{ "94 00 07 15 93 ce 00010000 cf 0000000100000000 01", NULL, OFFLOAD_BAD_ARGUMENTS, 0 },
+	{ "94 00 07 15 93 cf fffffffffffffffc 00 02", NULL, OFFLOAD_BAD_BUFFER, 0 }, // wraps to 0
 	{ "94 00 07 15 93 00 00 00", "94 01 07 c0 00", 0, 0 },
 	{ "94 00 07 17 92 c7 09 01 02 00010800 00000002 c4 03 0a0b0c", "94 01 07 c0 02", 0, 1 },
 };

@@ -97,6 +97,15 @@ static enum offload_done large(struct offload_call *c, void *user)
 	return OFFLOAD_DONE;
 }
 
+static enum offload_done encoded(struct offload_call *c, void *user)
+{
+	struct offload_in in = offload_arg_bytes(c);
+
+	(void)user;
+	offload_put_encoded(c, in.data, in.length);
+	return OFFLOAD_DONE;
+}
+
 static enum offload_done fail(struct offload_call *c, void *user)
 {
 	(void)user;
@@ -156,6 +165,7 @@ static const struct offload_method methods[] = {
 	{ "other", other, NULL, 0 },	 // 19
 	{ "note", note_and_answer, NULL, 0 }, // 1a
 	{ "slow", early, NULL, OFFLOAD_SLOW }, // 1b
+	{ "encoded", encoded, NULL, 0 }, // 1c
 };
 
 static void begin(struct fixture *f)
@@ -166,7 +176,10 @@ static void begin(struct fixture *f)
 
 static void test_results(void)
 {
+	static const char *const no_value[] = { "94 00 07 1c 91 c4 00", "94 00 07 1c 91 c4 02 0505", "94 00 07 1c 91 c4 01 91",
+						"94 00 07 1c 91 c4 01 c1" };
 	struct fixture f;
+	size_t i;
 
 	begin(&f);
 	give(&f, "94 00 07 14 90");
@@ -183,6 +196,12 @@ static void test_results(void)
 	CHECK(error_code(&f) == OFFLOAD_TOO_LARGE);
 	give(&f, "94 00 07 16 91 cd 03e8");
 	CHECK(error_code(&f) == OFFLOAD_TOO_LARGE);
+	give(&f, "94 00 07 1c 91 c4 02 91 05");
+	EXPECT(&f, "94 01 07 c0 91 05");
+	for (i = 0; i < sizeof no_value / sizeof *no_value; i++) {
+		give(&f, no_value[i]);
+		CHECK(error_code(&f) == OFFLOAD_INTERNAL);
+	}
 	give(&f, "94 00 07 1a 90");
 	EXPECT(&f, "93 02 a4 6e6f7465 91 03", "94 01 07 c0 92 01 02");
 	// at most 100 bytes of the message, and no half characters
@@ -257,7 +276,10 @@ static void test_pending(void)
 	give(&f, "94 00 23 02 91 05"); // an id of the old session is free
 	EXPECT(&f, "94 01 23 c0 05");
 	for (i = 0; i < OFFLOAD_CALLS; i++) {
-		offload_put_u64(kept[i], i);
+		if (i % 2)
+			offload_put_u64(kept[i], i);
+		else
+			offload_fail(kept[i], OFFLOAD_CANCELLED, "");
 		offload_answer(kept[i]);
 	}
 	EXPECT_NOTHING(&f);
@@ -336,6 +358,10 @@ static void test_deadlines(void)
 	f.now += 10000;
 	CHECK(offload_wake(&f.sleepers, f.now) == UINT64_MAX);
 	EXPECT(&f, "94 01 03 c0 c0");
+	// Those who woke are forgotten: a new one has its whole sleep.
+	give(&f, "94 00 06 10 91 01");
+	CHECK(offload_wake(&f.sleepers, f.now) == f.now + 1000);
+	EXPECT_NOTHING(&f);
 	// What waited too long in the firmware's own queue does not begin.
 	{
 		static const uint8_t late[] = { 0x95, 0, 5, 0x10, 0x91, 1, 100 };
@@ -360,7 +386,7 @@ static void test_hello(void)
 	give(&f, "94 00 07 02 91 05");
 	CHECK(error_code(&f) == OFFLOAD_BAD_ARGUMENTS);
 	give(&f, HELLO);
-	EXPECT(&f, "94 01 00 c0 99 01 cd 01f0 10 01 20 1f cd 03e8 0c a4 64656d6f");
+	EXPECT(&f, "94 01 00 c0 99 01 cd 01f0 10 01 20 1f cd 03e8 0d a4 64656d6f");
 	f.now += 500;
 	CHECK(offload_host_clock(&f.server) == 1000500);
 	give(&f, "94 00 00 00 98 05 ce ffffffff 40 40 cf ffffffffffffffff ce 000f4240 01 c0"); // later version, more elements
@@ -377,13 +403,13 @@ static void test_hello(void)
 	f.sent = 0;
 	// With 128 bytes the names come in parts, and an error's text is cut to what fits.
 	give(&f, "94 00 01 01 91 00");
-	CHECK(f.sent == 1 && f.payload[0].length <= 128 && f.payload[0].bytes[4] == 0x92 && f.payload[0].bytes[5] == 12);
+	CHECK(f.sent == 1 && f.payload[0].length <= 128 && f.payload[0].bytes[4] == 0x92 && f.payload[0].bytes[5] == 13);
 	f.sent = 0;
 	give(&f, "94 00 01 01 91 0a");
-	EXPECT(&f, "94 01 01 c0 92 0c 92 a4 6e6f7465 a4 736c6f77");
-	give(&f, "94 00 01 01 91 0c");
-	EXPECT(&f, "94 01 01 c0 92 0c 90");
+	EXPECT(&f, "94 01 01 c0 92 0d 93 a4 6e6f7465 a4 736c6f77 a7 656e636f646564");
 	give(&f, "94 00 01 01 91 0d");
+	EXPECT(&f, "94 01 01 c0 92 0d 90");
+	give(&f, "94 00 01 01 91 0e");
 	CHECK(error_code(&f) == OFFLOAD_BAD_ARGUMENTS);
 	give(&f, "94 00 01 01 91 cf ffffffffffffffff");
 	CHECK(error_code(&f) == OFFLOAD_BAD_ARGUMENTS);

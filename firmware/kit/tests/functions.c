@@ -57,6 +57,9 @@ static void test_vectors_saturate(void)
 	CHECK(offload_add_i16(out(o, 6), in(o + 2, 6), in(one, 6), &why) == OFFLOAD_BAD_BUFFER);
 	// -32768 * -32768 = 2^30, rounds and saturates to 32767
 	CHECK(offload_fir_q15(out(o, 2), in(minus, 2), in(minus, 2), &why) == 0 && o[0] == 0xff && o[1] == 0x7f);
+	// (-4 * 16385 + 16384) >> 15 = -2: rounds down, not towards 0
+	CHECK(offload_fir_q15(out(o, 2), in("\xfd\xff", 2), in("\x00\x40", 2), &why) == 0 && o[0] == 0xff && o[1] == 0xff);
+	CHECK(offload_fir_q15(out(o, 2), in("\xfc\xff", 2), in("\x01\x40", 2), &why) == 0 && o[0] == 0xfe && o[1] == 0xff);
 	CHECK(offload_fir_q15(out(o, 2), in(minus, 2), in(minus, 0), &why) == OFFLOAD_BAD_ARGUMENTS);
 	CHECK(offload_fir_q15(out(o, 4), in(o + 4, 4), in(minus, 2), &why) == 0);
 	CHECK(offload_fir_q15(out(o, 4), in(o + 2, 4), in(minus, 2), &why) == OFFLOAD_BAD_BUFFER);
