@@ -23,9 +23,11 @@ type LinuxConfig struct {
 	SysRoot string // instead of /sys
 	DevRoot string // instead of /dev
 	ProcFS  string // instead of /proc
-	// Profile describes the board. nil: the built-in one for the device tree's compatible strings, or, where there is none,
-	// what the kernel tells.
-	Profile *profile.Profile
+	// Profile describes the board. nil: the built-in one for the device tree's compatible strings, and over it the board files
+	// of ProfileDir and ProfileFile (profile.LoadAll). Where there is none of them, what the kernel tells.
+	Profile     *profile.Profile
+	ProfileDir  string // instead of /etc/offload; "-" is none
+	ProfileFile string
 	// FirmwareDir is where Install puts firmware. "" is the first directory that the kernel searches: firmware_class.path if
 	// set, else /lib/firmware.
 	FirmwareDir string
@@ -69,10 +71,13 @@ func OpenLinux(ctx context.Context, c LinuxConfig) (b Board, err error) {
 	}()
 	model, compatible := deviceTree(c.SysRoot)
 	if l.profile == nil {
-		switch l.profile, err = profile.Select(compatible); {
-		case errors.Is(err, fs.ErrNotExist):
-			l.profile = &profile.Profile{}
-		case err != nil:
+		switch l.c.ProfileDir {
+		case "":
+			l.c.ProfileDir = profile.Dir
+		case "-":
+			l.c.ProfileDir = ""
+		}
+		if l.profile, err = profile.LoadAll(compatible, l.c.ProfileDir, l.c.ProfileFile); err != nil {
 			return nil, fmt.Errorf("opening the board: %w", err)
 		}
 	}

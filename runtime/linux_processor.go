@@ -34,7 +34,7 @@ func (l *linux) open(r firmware.Remoteproc) (*linuxProcessor, error) {
 		known.Name = r.Device
 	}
 	for _, p := range l.profile.Processors {
-		if p.Device == r.Name || p.Device == r.Parent || p.Device == r.Node || p.Device == r.Device {
+		if p.Is(r.Name, r.Parent, r.Node, r.Device) {
 			known = p
 			break
 		}
@@ -86,8 +86,12 @@ func (p *linuxProcessor) translators() error {
 	}, err error) error {
 		switch {
 		case err == nil:
-			p.chain = append(p.chain, t)
 			p.l.closers = append(p.l.closers, t)
+			known, err := bufmap.NewKnown(t, p.l.profile.Regions()...)
+			if err != nil {
+				return err
+			}
+			p.chain = append(p.chain, known)
 		case !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
 			return err
 		}
