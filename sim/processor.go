@@ -165,11 +165,12 @@ func (p *Processor) crashed(r *run, reason string) {
 	p.crash, p.trace = reason, r.trace.text()
 	p.state = firmware.StateCrashed
 	p.board.count.crashes.Add(1)
-	r.end(fmt.Errorf("%s crashed: %s", p.cfg.Name, reason))
 	if p.recovery == "enabled" {
+		// Before the ring ends: a sender that waits for room must not take this for a crash that nobody recovers.
 		r.hangUp(fmt.Errorf("%w: %s crashed: %s", rpmsg.ErrPeerGone, p.cfg.Name, reason))
 		p.recoverSoonLocked()
 	}
+	r.end(fmt.Errorf("%s crashed: %s", p.cfg.Name, reason))
 	p.broadcastLocked()
 }
 
@@ -205,8 +206,8 @@ func (p *Processor) recoverLocked() {
 }
 
 func (p *Processor) offLocked() {
-	p.run.end(fmt.Errorf("%s was stopped", p.cfg.Name))
 	p.run.hangUp(rpmsg.ErrPeerGone)
+	p.run.end(fmt.Errorf("%s was stopped", p.cfg.Name))
 	p.run = nil
 	p.state = firmware.StateOffline
 	p.broadcastLocked()
@@ -231,8 +232,8 @@ func (p *Processor) shutdown() (open []string) {
 	defer p.mu.Unlock()
 	for _, r := range p.runs {
 		open = append(open, r.openConns()...)
-		r.end(fmt.Errorf("board closed: %w", os.ErrClosed))
 		r.hangUp(rpmsg.ErrPeerGone)
+		r.end(fmt.Errorf("board closed: %w", os.ErrClosed))
 	}
 	p.run = nil
 	p.state = firmware.StateOffline

@@ -38,15 +38,16 @@ func testCancel(t *testing.T, e *env) {
 	for range min(4, s.Remote().Window) {
 		ctx, cancel := context.WithCancel(e.ctx(t))
 		wg.Go(func() {
-			if err := s.Call(ctx, "sleep", nil, 300); !errors.Is(err, context.Canceled) {
+			if err := s.Call(ctx, "sleep", nil, 2000); !errors.Is(err, context.Canceled) {
 				t.Errorf("cancelled call: %v", err)
 			}
 		})
 		time.AfterFunc(short, cancel)
 	}
 	wg.Wait()
-	// The answers come late, are counted, and disturb nobody.
-	for e.rt.Stats().LateAnswers-before.LateAnswers < uint64(min(4, s.Remote().Window)) {
+	// The answers come late, are counted, and disturb nobody. On a busy machine a call may be cancelled before it is sent.
+	abandoned := e.rt.Stats().Abandoned - before.Abandoned
+	for e.rt.Stats().LateAnswers-before.LateAnswers < abandoned {
 		if err := s.Call(e.ctx(t), "echo", nil, 1); err != nil {
 			t.Fatal(err)
 		}
