@@ -25,6 +25,10 @@ type Buffer struct {
 	rt      *Runtime
 	mem     *dmabuf.Buffer
 	entry   *bufmap.Entry
+	block   *block // mem and entry, which go on to the next Buffer
+	name    string
+	owner   string // label for reuse and quotas
+	heap    string
 	size    int64
 	foreign bool // exported elsewhere: brackets always issue SYNC
 	malloc  bool // from MallocDDR or MallocMSMC: the CPU may touch it at any time
@@ -35,7 +39,9 @@ type Buffer struct {
 	writing  int // of them, for writing
 	uses     []use
 	closed   bool
-	set      *subbuf.Set // of sub-buffers; nil until the first
+	escaped  bool          // the DMA-BUF was given out, so that no other Buffer may have it
+	changed  chan struct{} // closed when uses change; nil unless somebody waits
+	set      *subbuf.Set   // of sub-buffers; nil until the first
 }
 
 // use is one call that has the buffer, or had it when its caller left.
@@ -49,16 +55,23 @@ type use struct {
 }
 
 // Name is the label given at allocation.
-func (b *Buffer) Name() string { return b.mem.Name() }
+func (b *Buffer) Name() string { return b.name }
 
 // Heap is the name of the heap or exporter.
-func (b *Buffer) Heap() string { return b.mem.Heap() }
+func (b *Buffer) Heap() string { return b.heap }
 
-// Size is the size in bytes that was asked for. The DMA-BUF behind it is rounded up to pages.
+// Size is the size in bytes that was asked for. The DMA-BUF behind it is rounded up to pages, and of reused memory up to a
+// quarter larger.
 func (b *Buffer) Size() int64 { return b.size }
 
-// DMABuf returns the DMA-BUF, which stays the Buffer's. Access through it escapes the record of ownership.
-func (b *Buffer) DMABuf() *dmabuf.Buffer { return b.mem }
+// DMABuf returns the DMA-BUF, which stays the Buffer's. Access through it escapes the record of ownership. Memory that was
+// given out so is not reused after Close.
+func (b *Buffer) DMABuf() *dmabuf.Buffer {
+	b.mu.Lock()
+	b.escaped = true
+	b.mu.Unlock()
+	return b.mem
+}
 
 func (b *Buffer) String() string {
 	return fmt.Sprintf("buffer %q (%s, %d bytes)", b.Name(), b.Heap(), b.size)
@@ -74,17 +87,27 @@ func (b *Buffer) CheckRange(offset, length int64) error {
 
 // Begin opens a bracket: until the matching End the CPU may read or write the Bytes. It synchronises the CPU's caches if a
 // processor wrote the buffer since the CPU last looked. While a call uses the buffer Begin fails with ErrBusy if one of the
-// two writes. Brackets of several goroutines may be open at once.
+// two writes; BeginContext waits instead. Brackets of several goroutines may be open at once.
 func (b *Buffer) Begin(a dmabuf.Access) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.beginLocked(a)
+}
+
+func (b *Buffer) beginLocked(a dmabuf.Access) error {
 	if b.closed {
 		return fmt.Errorf("%v: opening a bracket: %w", b, os.ErrClosed)
 	}
+	var other *use
 	for i := range b.uses {
 		if u := &b.uses[i]; u.writes || a&dmabuf.Write != 0 {
-			return b.busy("CPU access for "+a.String(), u)
+			if other = u; !u.abandoned.IsZero() {
+				break
+			}
 		}
+	}
+	if other != nil {
+		return b.busy("CPU access for "+a.String(), other)
 	}
 	if err := b.mem.Open(a); err != nil {
 		return err
@@ -130,6 +153,11 @@ func (b *Buffer) View(a dmabuf.Access, f func([]byte) error) (err error) {
 	if err := b.Begin(a); err != nil {
 		return err
 	}
+	return b.within(a, f)
+}
+
+// within runs f in a bracket that is open, and closes it.
+func (b *Buffer) within(a dmabuf.Access, f func([]byte) error) (err error) {
 	defer func() {
 		if e := b.End(a); e != nil {
 			err = errors.Join(err, e)
@@ -144,6 +172,11 @@ func (b *Buffer) View(a dmabuf.Access, f func([]byte) error) (err error) {
 
 // Bytes returns the bytes of the buffer inside a bracket; dmabuf.ErrNoBracket outside of one.
 func (b *Buffer) Bytes() ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, fmt.Errorf("%v: bytes: %w", b, os.ErrClosed)
+	}
 	p, err := b.mem.Bytes()
 	if err != nil {
 		return nil, err
@@ -188,6 +221,11 @@ func (b *Buffer) DeviceAddress(processorName string, offset, length int64) (bufm
 	p, err := b.rt.processor(processorName)
 	if err != nil {
 		return 0, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, fmt.Errorf("%v: device address for %s: %w", b, processorName, os.ErrClosed)
 	}
 	if _, err := b.attach(p); err != nil {
 		return 0, err
@@ -236,6 +274,7 @@ func (b *Buffer) Close() error {
 // closeLocked closes the buffer and frees it unless a call has it. b.mu is held.
 func (b *Buffer) closeLocked() (err error) {
 	b.closed = true
+	b.wakeLocked()
 	if b.malloc { // its one bracket lasts as long as the buffer
 		b.malloc = false
 		err = b.mem.Shut(dmabuf.ReadWrite)
@@ -255,15 +294,6 @@ func (b *Buffer) closeSubs() error {
 		return nil
 	}
 	return set.CloseChildren()
-}
-
-// free gives the memory back. b.mu is held, the buffer is closed and unused.
-func (b *Buffer) free() error {
-	err := errors.Join(b.entry.Close(), b.mem.Close())
-	b.rt.mu.Lock()
-	delete(b.rt.live, b)
-	b.rt.mu.Unlock()
-	return err
 }
 
 func (b *Buffer) busy(what string, u *use) error {

@@ -106,6 +106,12 @@ func (rt *Runtime) Resolve(processorName string, p []byte) (b *Buffer, offset in
 	return b, offset, d, err
 }
 
+func (b *Buffer) isMalloc() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.malloc
+}
+
 func (rt *Runtime) find(p []byte) (*Buffer, int64, error) {
 	if cap(p) == 0 {
 		return nil, 0, fmt.Errorf("empty slice: %w", ErrUnknownPointer)
@@ -114,9 +120,13 @@ func (rt *Runtime) find(p []byte) (*Buffer, int64, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("%w: %w", ErrUnknownPointer, err)
 	}
-	b, ok := entry.Owner().(*Buffer)
+	k, ok := entry.Owner().(*block)
 	if !ok {
 		return nil, 0, fmt.Errorf("%w: %w", ErrUnknownPointer, os.ErrInvalid)
+	}
+	b := k.owner.Load()
+	if b == nil || !b.isMalloc() {
+		return nil, 0, fmt.Errorf("%w: the memory is freed, or of a Buffer", ErrUnknownPointer)
 	}
 	return b, offset, nil
 }

@@ -144,6 +144,7 @@ func (b *Buffer) release(ticket uint64) error {
 	}
 	clear(b.uses[len(kept):])
 	b.uses = kept
+	b.wakeLocked()
 	if b.malloc && b.memNewer && !b.closed {
 		// Nobody opens a bracket around malloc memory, so the CPU sees the result now or never.
 		if err = b.sync(b.mem.SyncStart, dmabuf.Read); err == nil {
@@ -165,4 +166,5 @@ func (b *Buffer) abandon(ticket uint64) {
 			b.uses[i].abandoned = time.Now()
 		}
 	}
+	b.wakeLocked()
 }

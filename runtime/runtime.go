@@ -25,6 +25,11 @@ type Config struct {
 	Checked bool
 	// DDR and MSMC are the heaps of MallocDDR and MallocMSMC, by name or alias. "" means the aliases "ddr" and "msmc".
 	DDR, MSMC string
+	// Reuse bounds the memory that rests between buffers; it is on.
+	Reuse ReuseConfig
+	// Pools are reserved at the start. Quotas limit what is allocated; pools do not count.
+	Pools  []PoolConfig
+	Quotas []Quota
 }
 
 // Runtime is the buffers and sessions of one program on one board.
@@ -37,6 +42,11 @@ type Runtime struct {
 	stats   counters
 	tickets atomic.Uint64
 	buffers *bufmap.Map
+	cache   cache
+	memory  memoryCounters
+	budgets budgets
+	reached reached
+	heaps   heapNames
 
 	processors []*processor
 
@@ -86,6 +96,9 @@ func New(c Config) (*Runtime, error) {
 			return nil, fmt.Errorf("starting the runtime on %s: %w", c.Board.Name(), err)
 		}
 		rt.processors = append(rt.processors, &processor{Processor: p, info: info, target: t})
+	}
+	if err := rt.stock(c); err != nil {
+		return nil, fmt.Errorf("starting the runtime on %s: %w", c.Board.Name(), errors.Join(err, rt.Close()))
 	}
 	return rt, nil
 }
@@ -139,6 +152,7 @@ func (rt *Runtime) Close() error {
 		errs = append(errs, fmt.Errorf("%v is still with a processor and was not freed: %w", b, ErrQuarantined))
 	}
 	rt.mu.Unlock()
+	errs = append(errs, rt.cache.close())
 	if err := errors.Join(append(errs, rt.buffers.Close())...); err != nil {
 		return fmt.Errorf("closing the runtime: %w", err)
 	}

@@ -19,6 +19,7 @@ type Stats struct {
 	BytesSynced   uint64
 	BytesSent     uint64
 	BytesReceived uint64
+	Memory        MemoryStats
 }
 
 type counters struct {
@@ -34,5 +35,6 @@ func (rt *Runtime) Stats() Stats {
 		Unmatched: c.unmatched.Load(), Malformed: c.malformed.Load(), Notifications: c.notifications.Load(),
 		SyncsIssued: c.syncs.Load(), SyncsElided: c.elided.Load(), BytesSynced: c.synced.Load(),
 		BytesSent: c.sent.Load(), BytesReceived: c.received.Load(),
+		Memory: rt.memoryStats(),
 	}
 }

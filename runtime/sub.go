@@ -46,7 +46,11 @@ func (b *Buffer) Sub(ctx context.Context, c SubConfig) (*Sub, error) {
 	s, err := set.New(subbuf.Spec{
 		Region: c.Region, Access: c.Access, Mode: c.Mode, Name: c.Name, RowPitch: c.RowPitch, SlicePitch: c.SlicePitch,
 		Alloc: func(size int64, name string) (subbuf.Memory, error) {
-			m, err := b.rt.Alloc(ctx, AllocConfig{Size: size, Heap: heap, Name: name})
+			m, err := b.rt.Alloc(ctx, AllocConfig{
+				Size: size, Heap: heap, Name: name,
+				// What is filled from the parent needs no zeros first. All copies of a parent have one owner.
+				owner: b.owner, Keep: c.Access&dmabuf.Read != 0,
+			})
 			if err != nil {
 				return nil, err
 			}
