@@ -81,6 +81,7 @@ type CrashError struct {
 	Generation uint32   // the run that ended
 	Reason     string   // what showed it
 	Trace      []string // last lines of the firmware's trace, oldest first
+	Report     string   // directory of the crash report; "" without SessionConfig.CrashDir
 	Cause      error
 }
 
@@ -92,6 +93,9 @@ func (e *CrashError) Error() string {
 	}
 	if len(e.Trace) > 0 {
 		fmt.Fprintf(&b, "; last trace line: %q", e.Trace[len(e.Trace)-1])
+	}
+	if e.Report != "" {
+		fmt.Fprintf(&b, "; crash report in %s", e.Report)
 	}
 	return b.String()
 }

@@ -49,6 +49,9 @@ type slot struct {
 	mu   sync.Mutex
 	uses uint32
 	call *call // nil: free, or its answer has come
+
+	method string // of the newest call
+	sent   time.Time
 }
 
 // newLink starts the receiver. Until hello has been answered one request may be open.
@@ -134,6 +137,7 @@ func (l *link) put(i uint8, c *call) (id uint32, err error) {
 	}
 	s.uses++
 	s.call = c
+	s.method, s.sent = c.method, time.Now()
 	return s.uses<<slotBits | uint32(i), nil
 }
 
@@ -241,6 +245,9 @@ func (l *link) fail(reason string, cause error) {
 	l.err = l.s.deathError(l, reason, cause)
 	close(l.dead)
 	l.mu.Unlock()
+	if e, ok := l.err.(*CrashError); ok && e.Report != "" {
+		l.s.helpers.Go(func() { l.s.finishReport(e.Report) })
+	}
 
 	for i := range l.slots {
 		s := &l.slots[i]

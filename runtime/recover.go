@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/offload-runtime/offload/firmware"
+	"github.com/offload-runtime/offload/internal/wire"
 )
 
 // strand keeps the buffers of a call whose link died, in the given generation, until the processor is known to stand still:
@@ -93,6 +94,10 @@ func (s *Session) watch() {
 		if state, err := s.proc.Remoteproc().State(); err == nil && state == firmware.StateCrashed {
 			l.fail("its state reads crashed", firmware.ErrCrashed)
 			s.report(l.conn.Close())
+		} else if silent := time.Since(s.began) - time.Duration(l.heard.Load()); s.cfg.Heartbeat > 0 &&
+			l.features&wire.FeatureBeat != 0 && silent > s.cfg.Heartbeat {
+			l.fail(fmt.Sprintf("no heartbeat for %v", silent.Round(time.Millisecond)), errSilent)
+			s.report(l.conn.Close())
 		}
 	}
 }
@@ -109,18 +114,12 @@ func (s *Session) recover(l *link) {
 	rp := s.proc.Remoteproc()
 	wait := time.NewTimer(0)
 	defer wait.Stop()
-	pause := time.Millisecond
+	pause, died := time.Millisecond, time.Now()
 	var last error
 	for {
 		select {
 		case <-ctx.Done():
-			s.mu.Lock()
-			if s.lost == nil && !s.closed {
-				s.lost = fmt.Errorf("%w; it did not come back within %v (%w)", l.err, s.cfg.RecoveryTime, firstOf(last, ctx.Err()))
-				s.log.Error("session lost", "error", s.lost)
-				s.wakeLocked()
-			}
-			s.mu.Unlock()
+			s.lose(l, fmt.Errorf("it did not come back within %v (%w)", s.cfg.RecoveryTime, firstOf(last, ctx.Err())))
 			return
 		case <-wait.C:
 		}
@@ -128,6 +127,13 @@ func (s *Session) recover(l *link) {
 		last = err
 		if state == firmware.StateOffline {
 			s.report(s.proc.stood(l.generation))
+		}
+		if err == nil && s.ours(l, state, time.Since(died)) {
+			if last = s.restart(ctx, l); errors.Is(last, errTooOften) {
+				s.lose(l, last)
+				return
+			}
+			state, err = rp.State()
 		}
 		if err == nil && (state == firmware.StateRunning || state == firmware.StateAttached) {
 			if last = s.reconnect(ctx, l.generation); last == nil {
@@ -160,6 +166,66 @@ func (s *Session) reconnect(ctx context.Context, old uint32) error {
 	}
 	s.log.Info("processor is back", "generation", s.proc.target.Generation())
 	return nil
+}
+
+var (
+	// errSilent is the cause of a death by missing heartbeats.
+	errSilent = errors.New("firmware is silent")
+	// errTooOften ends RecoverRestart.
+	errTooOften = errors.New("it was restarted too often")
+)
+
+// lose ends the session's hope: calls fail at once from now on.
+func (s *Session) lose(l *link, why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost != nil || s.closed {
+		return
+	}
+	s.lost = fmt.Errorf("%w; %w", l.err, why)
+	s.log.Error("session lost", "error", s.lost)
+	s.wakeLocked()
+}
+
+// kernelTime is how long a kernel whose recovery is enabled may take to begin it.
+const kernelTime = time.Second
+
+// ours tells whether it is for this session to restart the processor.
+func (s *Session) ours(l *link, state firmware.State, since time.Duration) bool {
+	if s.cfg.Recovery != RecoverRestart || s.proc.target.Generation() != l.generation {
+		return false
+	}
+	if state == firmware.StateCrashed {
+		byKernel, err := s.proc.Remoteproc().Recovery()
+		return err != nil || !byKernel || since > kernelTime
+	}
+	return errors.Is(l.err, errSilent) && state.Up()
+}
+
+// restart stops and starts the processor, RestartLimit times a minute at most.
+func (s *Session) restart(ctx context.Context, l *link) error {
+	now := time.Now()
+	kept := s.restarts[:0]
+	for _, t := range s.restarts {
+		if now.Sub(t) < time.Minute {
+			kept = append(kept, t)
+		}
+	}
+	if s.restarts = kept; len(kept) >= s.cfg.RestartLimit {
+		return fmt.Errorf("%w: %d times in a minute", errTooOften, len(kept))
+	}
+	s.restarts = append(s.restarts, now)
+	s.log.Warn("restarting the processor", "generation", l.generation)
+	rp := s.proc.Remoteproc()
+	err := rp.Stop(ctx)
+	if errors.Is(err, firmware.ErrCrashed) { // kernels before 6.12.117 cannot stop a crashed processor
+		err = rp.Recover(ctx)
+	} else if err == nil || errors.Is(err, firmware.ErrNotRunning) {
+		if err = s.proc.stood(l.generation); err == nil {
+			err = rp.Start(ctx)
+		}
+	}
+	return err
 }
 
 func firstOf(errs ...error) error {

@@ -39,11 +39,31 @@ type SessionConfig struct {
 	// RecoveryTime is how long after the death of the processor calls wait for it to come back; then the session is lost and
 	// calls fail at once. 0 is 10 s; negative: the session is lost at once.
 	RecoveryTime time.Duration
+	// Recovery says who restarts a processor that died.
+	Recovery Recovery
+	// RestartLimit is how many times in a minute RecoverRestart restarts the processor; then the session is lost. 0 is 5.
+	RestartLimit int
+	// Heartbeat: a firmware that sends heartbeats counts as dead when nothing has come from it for so long. 0: never.
+	// Some drivers never report a crash, TI's for K3 among them.
+	Heartbeat time.Duration
+	// CrashDir is where crash reports are saved, each in a directory of its own; "" saves none.
+	CrashDir string
 	// Idempotent tells which methods may be called again, once, when the processor died with a call of theirs open. nil: none.
 	Idempotent func(method string) bool
 	// Watch is how often the processor's state is read, because some crashes show nowhere else. 0 is 250 ms.
 	Watch time.Duration
 }
+
+// Recovery is a policy for processors that die.
+type Recovery uint8
+
+const (
+	// RecoverWait waits for the kernel, or somebody else, to restart the processor.
+	RecoverWait Recovery = iota
+	// RecoverRestart restarts a processor that crashed and is not restarted by the kernel, or that is silent (Heartbeat). One
+	// that was stopped on purpose stays stopped.
+	RecoverRestart
+)
 
 // Session is one processor with its firmware, from start to stop.
 type Session struct {
@@ -62,10 +82,11 @@ type Session struct {
 
 	link atomic.Pointer[link] // nil while there is none
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced when link or lost changes
-	lost    error         // no link will come any more
-	closed  bool
+	mu       sync.Mutex
+	changed  chan struct{} // closed and replaced when link or lost changes
+	lost     error         // no link will come any more
+	restarts []time.Time   // of the last minute; belongs to recover
+	closed   bool
 
 	life      context.Context // ends with Close
 	end       context.CancelFunc
@@ -84,6 +105,13 @@ func (rt *Runtime) Start(ctx context.Context, c SessionConfig) (*Session, error)
 	}
 	if c.Window == 0 {
 		c.Window = maxWindow
+	}
+	if c.Recovery > RecoverRestart || c.RestartLimit < 0 || c.Heartbeat < 0 {
+		return nil, fmt.Errorf("starting a session on %s: recovery %d, restart limit %d, heartbeat %v: %w",
+			c.Processor, c.Recovery, c.RestartLimit, c.Heartbeat, os.ErrInvalid)
+	}
+	if c.RestartLimit == 0 {
+		c.RestartLimit = 5
 	}
 	if c.Service == "" {
 		c.Service = wire.Service
@@ -240,10 +268,16 @@ func (s *Session) deathError(l *link, reason string, cause error) error {
 		return fmt.Errorf("session on %s: %w", s.proc.info.Name, os.ErrClosed)
 	}
 	e := &CrashError{Processor: s.proc.info.Name, Generation: l.generation, Reason: reason, Cause: cause}
-	if text, err := s.proc.Trace(); err == nil {
+	text, err := s.proc.Trace()
+	if err == nil {
 		lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 		for _, t := range lines[max(0, len(lines)-traceTail):] {
 			e.Trace = append(e.Trace, printable([]byte(t)))
+		}
+	}
+	if s.cfg.CrashDir != "" {
+		if e.Report, err = s.beginReport(l, e, text); err != nil {
+			s.log.Error("writing the crash report", "error", err)
 		}
 	}
 	return e
