@@ -24,7 +24,8 @@ var _ Conn = (*Endpoint)(nil)
 // Endpoint is an open endpoint file.
 type Endpoint struct {
 	// Spin is for how long Recv asks again and again before it sleeps. A sleep and wake-up of Go's scheduler costs as
-	// much as the whole round trip to a processor; 50 to 200 µs hide it where answers come that soon. 0 sleeps at once.
+	// much as the whole round trip to a processor; 50 to 200 µs hide it where answers come that soon. Where CPUs are few
+	// or busy the usual round trip gets shorter and the slowest ones longer: measure. 0 sleeps at once.
 	// Set it before the first Recv.
 	Spin time.Duration
 
