@@ -14,13 +14,14 @@ type MemoryStats struct {
 	Evicted              uint64 // blocks that grew too old or too many
 	ZeroedInTime         int64  // bytes zeroed while the caller waited
 	ZeroedIdle           int64  // bytes zeroed in the background
+	Syncs                uint64 // SYNCs around that zeroing, which Stats.SyncsIssued does not count
 	TrimmedByPressure    int64  // bytes given back because the machine was short of memory
 	Errors               uint64 // of giving back in the background
 }
 
 type memoryCounters struct {
 	live, liveHigh, resting, restingHigh atomic.Int64
-	fresh, reused, pooled                atomic.Uint64
+	fresh, reused, pooled, syncs         atomic.Uint64
 	evicted, zeroed, idle, pressed       atomic.Int64
 	errors                               atomic.Uint64
 }
@@ -42,6 +43,6 @@ func (rt *Runtime) memoryStats() MemoryStats {
 	return MemoryStats{
 		Live: m.live.Load(), LiveHigh: m.liveHigh.Load(), Resting: resting, RestingHigh: m.restingHigh.Load(),
 		Fresh: m.fresh.Load(), Reused: m.reused.Load(), Pooled: m.pooled.Load(), Evicted: uint64(m.evicted.Load()),
-		ZeroedInTime: m.zeroed.Load(), ZeroedIdle: m.idle.Load(), TrimmedByPressure: m.pressed.Load(), Errors: m.errors.Load(),
+		ZeroedInTime: m.zeroed.Load(), ZeroedIdle: m.idle.Load(), Syncs: m.syncs.Load(), TrimmedByPressure: m.pressed.Load(), Errors: m.errors.Load(),
 	}
 }

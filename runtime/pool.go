@@ -167,7 +167,7 @@ func (rt *Runtime) fromPool(size int64, name string, find func() *Pool) (*Buffer
 		p.least = min(p.least, len(p.free))
 		c.mu.Unlock()
 		if !k.clean {
-			if err := k.wipe(); err != nil {
+			if err := k.wipe(c.stats); err != nil {
 				return nil, errors.Join(fmt.Errorf("allocating %q of a pool: %w", name, err), p.give(k))
 			}
 			c.stats.zeroed.Add(k.mem.Size())

@@ -134,7 +134,7 @@ func (k *block) points(a *AllocConfig, list []*processor) (n int) {
 // prepare makes a block that was taken from rest fit for its next owner. On error it is gone.
 func (c *cache) prepare(k *block, a *AllocConfig) error {
 	if !k.clean && !(a.Keep && k.label == a.owner) {
-		if err := k.wipe(); err != nil {
+		if err := k.wipe(c.stats); err != nil {
 			return errors.Join(err, k.close())
 		}
 		k.clean = true
@@ -143,15 +143,23 @@ func (c *cache) prepare(k *block, a *AllocConfig) error {
 	return nil
 }
 
-// wipe zeroes the memory through the CPU. Nothing needs to be invalidated before: no byte of the caches' old lines stays.
-func (k *block) wipe() error {
+// wipe zeroes the memory through the CPU, after what a processor wrote has been fetched as before any bracket: the caches
+// must not hold lines that memory has newer.
+func (k *block) wipe(m *memoryCounters) error {
+	if k.memNewer {
+		m.syncs.Add(1)
+		if err := k.mem.SyncStart(dmabuf.ReadWrite); err != nil {
+			return err
+		}
+		k.memNewer = false
+	}
 	if err := k.mem.Open(dmabuf.Write); err != nil {
 		return err
 	}
 	p, err := k.mem.Bytes()
 	if err == nil {
 		clear(p)
-		k.cacheNewer, k.memNewer = true, false
+		k.cacheNewer = true
 	}
 	return joined(err, k.mem.Shut(dmabuf.Write))
 }

@@ -93,11 +93,12 @@ func (c *cache) round(now time.Time) (wait time.Duration, more bool) {
 	}
 	k.busy = make(chan struct{})
 	c.mu.Unlock()
-	err := k.wipe()
+	err := k.wipe(c.stats)
 	if err == nil {
 		c.stats.idle.Add(k.mem.Size())
 		// What is attached to a processor without the CPU's caches is to be handed over without a SYNC.
 		if c.attached(k) && k.mem.SyncEnd(dmabuf.Write) == nil {
+			c.stats.syncs.Add(1)
 			k.cacheNewer = false
 		}
 	}

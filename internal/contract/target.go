@@ -51,6 +51,8 @@ func Run(t *testing.T, open func(t *testing.T) Target) {
 		{"Deadline", testDeadline}, {"Cancel", testCancel}, {"Quarantine", testQuarantine},
 		{"Crash", testCrash}, {"CrashAfterAnswer", testCrashAfterAnswer}, {"WildAccess", testWildAccess},
 		{"CloseDuringCall", testCloseDuringCall}, {"StopByOthers", testStopByOthers}, {"Trace", testTrace}, {"Secure", testSecure},
+		{"Needs", testNeeds}, {"Reuse", testReuse}, {"ReuseRestart", testReuseRestart}, {"ReuseQuarantine", testReuseQuarantine},
+		{"Wait", testWait}, {"Import", testImport}, {"Pools", testPools}, {"SimpleBuffer", testSimpleBuffer},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			tg := open(t)

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/offload-runtime/offload/dmabuf"
+	"github.com/offload-runtime/offload/internal/testenv"
+	"github.com/offload-runtime/offload/runtime"
+	"github.com/offload-runtime/offload/subbuf"
+)
+
+// The benchmarks of memory run on a board with a kernel of its own:
+//
+//	go run ./test/qemu/cmd/board test -m dsp ./runtime -run '^$' -bench Memory -benchtime 20x
+//
+// docs/coherence.md shows what they print.
+
+// onLinux starts a runtime on the board of this kernel.
+func onLinux(b *testing.B, c runtime.Config) *runtime.Runtime {
+	b.Helper()
+	testenv.NeedDevice(b, "/dev/dma_heap/linux,cma")
+	testenv.NeedDevice(b, "/sys/class/remoteproc/remoteproc0")
+	board, err := runtime.OpenLinux(b.Context(), runtime.LinuxConfig{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c.Board, c.DDR = board, "linux,cma"
+	rt, err := runtime.New(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := errors.Join(rt.Close(), board.Close()); err != nil {
+			b.Error(err)
+		}
+	})
+	return rt
+}
+
+func attached(b *testing.B, buf *runtime.Buffer) *dmabuf.Buffer {
+	b.Helper()
+	if _, err := buf.DeviceAddress("dsp0", 0, 1); err != nil {
+		b.Fatal(err)
+	}
+	return buf.DMABuf()
+}
+
+// round is what the kernel does for a buffer that goes to a processor and back: clean, invalidate.
+func round(b *testing.B, mem *dmabuf.Buffer) {
+	if err := errors.Join(mem.SyncEnd(dmabuf.ReadWrite), mem.SyncStart(dmabuf.ReadWrite)); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkMemorySub compares three ways to change part of a 64 MiB buffer that a non-coherent processor shares: a bracket
+// around all of it, a sub-buffer with a copy, and what Auto takes. The round trip to the processor is in it, the processor's
+// own work is not.
+func BenchmarkMemorySub(b *testing.B) {
+	const whole = 64 << 20
+	rt := onLinux(b, runtime.Config{})
+	parent := alloc(b, rt, runtime.AllocConfig{Size: whole, Name: "parent"})
+	mem := attached(b, parent)
+	put(b, parent, 1)
+	b.Run("whole", func(b *testing.B) {
+		for b.Loop() {
+			round(b, mem)
+		}
+	})
+	for n := int64(4096); n <= whole; n *= 4 {
+		for _, mode := range []subbuf.Mode{subbuf.Copy, subbuf.Auto} {
+			b.Run(fmt.Sprintf("%v/%dKiB", mode, n>>10), func(b *testing.B) {
+				s, err := parent.Sub(b.Context(), runtime.SubConfig{Region: subbuf.Range{Size: n}, Access: dmabuf.ReadWrite, Mode: mode})
+				if err != nil {
+					b.Fatal(err)
+				}
+				child := attached(b, s.Buffer())
+				for b.Loop() {
+					if s.Mode() == subbuf.Copy {
+						err = s.Refresh()
+					}
+					round(b, child)
+					if s.Mode() == subbuf.Copy {
+						err = errors.Join(err, s.Commit())
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.StopTimer()
+				shared := 0.0
+				if s.Mode() == subbuf.Share {
+					shared = 1
+				}
+				b.ReportMetric(shared, "shared")
+				if err := s.Close(); err != nil {
+					b.Fatal(err)
+				}
+			})
+		}
+	}
+	if err := parent.Close(); err != nil {
+		b.Error(err)
+	}
+}
+
+// BenchmarkMemoryAlloc compares ways to a buffer whose every page the CPU can write without a fault.
+func BenchmarkMemoryAlloc(b *testing.B) {
+	for _, n := range []int64{64 << 10, 1 << 20, 16 << 20} {
+		get := func(b *testing.B, rt *runtime.Runtime, name string, keep bool) *runtime.Buffer {
+			buf, err := rt.Alloc(context.Background(), runtime.AllocConfig{Size: n, Name: name, Keep: keep})
+			if err == nil {
+				err = buf.Begin(dmabuf.Write)
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+			return buf
+		}
+		give := func(b *testing.B, buf *runtime.Buffer) {
+			if err := errors.Join(buf.End(dmabuf.Write), buf.Close()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		size := fmt.Sprintf("/%dKiB", n>>10)
+		b.Run("fresh"+size, func(b *testing.B) {
+			rt := onLinux(b, runtime.Config{Reuse: runtime.ReuseConfig{Off: true}})
+			for b.Loop() {
+				buf := get(b, rt, "a", false)
+				p, err := buf.Bytes()
+				if err != nil {
+					b.Fatal(err)
+				}
+				for i := 0; i < len(p); i += 4096 {
+					p[i] = 1
+				}
+				b.StopTimer()
+				give(b, buf)
+				b.StartTimer()
+			}
+		})
+		b.Run("owner"+size, func(b *testing.B) {
+			rt := onLinux(b, runtime.Config{})
+			give(b, get(b, rt, "a", true))
+			for b.Loop() {
+				give(b, get(b, rt, "a", true))
+			}
+			b.ReportMetric(float64(rt.Stats().Memory.Fresh-1), "fresh")
+		})
+		b.Run("zeroed-at-once"+size, func(b *testing.B) {
+			rt := onLinux(b, runtime.Config{})
+			give(b, get(b, rt, "a", false))
+			for b.Loop() {
+				give(b, get(b, rt, "b", false))
+			}
+			b.ReportMetric(float64(rt.Stats().Memory.Fresh-1), "fresh")
+		})
+		b.Run("zeroed-idle"+size, func(b *testing.B) {
+			rt := onLinux(b, runtime.Config{})
+			name := "a"
+			give(b, get(b, rt, name, false))
+			want := int64(0)
+			idle := func() {
+				for want += n; rt.Stats().Memory.ZeroedIdle < want; {
+					if b.Context().Err() != nil {
+						return
+					}
+				}
+			}
+			for b.Loop() {
+				b.StopTimer()
+				idle()
+				b.StartTimer()
+				buf := get(b, rt, "b", false)
+				b.StopTimer()
+				give(b, buf)
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(rt.Stats().Memory.Fresh-1), "fresh")
+		})
+	}
+}
+
+// BenchmarkMemoryChain takes 16 MiB through five stages on the processor, and counts what was synchronised: by the record of
+// ownership, and with a bracket of every buffer around every call, as users of libdmabufheap do it.
+func BenchmarkMemoryChain(b *testing.B) {
+	const size, stages = 16 << 20, 5
+	for _, mode := range []string{"elided", "bracketed"} {
+		b.Run(mode, func(b *testing.B) {
+			rt := onLinux(b, runtime.Config{})
+			s, err := rt.Start(b.Context(), runtime.SessionConfig{Processor: "dsp0", Firmware: "offload-dsp0.elf"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			var bufs [2]*runtime.Buffer
+			for i := range bufs {
+				bufs[i] = alloc(b, rt, runtime.AllocConfig{Size: size, Name: strings.Repeat("x", i+1)})
+				put(b, bufs[i], 1)
+			}
+			if err := s.Call(b.Context(), "copy", nil, bufs[1].Out(), bufs[0].In()); err != nil {
+				b.Fatal(err)
+			}
+			var syncs, bytes float64
+			var synced time.Duration
+			for b.Loop() {
+				before := rt.Stats()
+				if _, err := bufs[0].WriteAt([]byte{1}, 0); err != nil {
+					b.Fatal(err)
+				}
+				for i := range stages {
+					in, out := bufs[i%2], bufs[(i+1)%2]
+					began := time.Now()
+					if mode == "bracketed" {
+						for _, m := range []*dmabuf.Buffer{in.DMABuf(), out.DMABuf()} {
+							if err := m.SyncEnd(dmabuf.ReadWrite); err != nil {
+								b.Fatal(err)
+							}
+							syncs, bytes = syncs+1, bytes+size
+						}
+					}
+					synced += time.Since(began)
+					if err := s.Call(b.Context(), "copy", nil, out.Out(), in.In()); err != nil {
+						b.Fatal(err)
+					}
+					began = time.Now()
+					if mode == "bracketed" {
+						for _, m := range []*dmabuf.Buffer{in.DMABuf(), out.DMABuf()} {
+							if err := m.SyncStart(dmabuf.ReadWrite); err != nil {
+								b.Fatal(err)
+							}
+							syncs, bytes = syncs+1, bytes+size
+						}
+					}
+					synced += time.Since(began)
+				}
+				first(b, bufs[stages%2])
+				if mode == "elided" {
+					after := rt.Stats()
+					syncs += float64(after.SyncsIssued - before.SyncsIssued)
+					bytes += float64(after.BytesSynced - before.BytesSynced)
+				}
+			}
+			n := float64(b.N)
+			b.ReportMetric(syncs/n, "SYNCs/op")
+			b.ReportMetric(bytes/n/(1<<20), "MiB-synced/op")
+			b.ReportMetric(float64(synced.Microseconds())/1000/n, "ms-SYNC/op")
+			for _, x := range bufs {
+				if err := x.Close(); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+}
