@@ -174,10 +174,13 @@ func (s *Session) boot(ctx context.Context) error {
 		}
 	}
 	if state == firmware.StateOffline {
-		if err := rp.Start(ctx); err != nil {
+		err := rp.Start(ctx)
+		if err == nil || ctx.Err() != nil { // a start that nobody waits for any more may still succeed
+			s.started.Store(true)
+		}
+		if err != nil {
 			return err
 		}
-		s.started.Store(true)
 	}
 	return s.connect(ctx)
 }
@@ -343,6 +346,9 @@ func (s *Session) stop() (err error) {
 func (s *Session) halt(ctx context.Context) error {
 	rp := s.proc.Remoteproc()
 	generation := s.proc.target.Generation()
+	if err := rp.Settle(ctx); err != nil {
+		return err
+	}
 	state, err := rp.State()
 	if err == nil && state != firmware.StateOffline {
 		err = rp.Stop(ctx)
