@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
@@ -13,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/offload-runtime/offload/sim"
 )
@@ -139,6 +142,29 @@ func TestCallInOut(t *testing.T) {
 	}
 }
 
+func TestCallInOutEmpty(t *testing.T) {
+	path := file(t, "empty", "")
+	tool(t, "call", "dsp0", "sum", "--inout", "a=@"+path).want(t, exitOK, "0\n", "")
+	if got, err := os.ReadFile(path); err != nil || len(got) > 0 {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestCallTimeout wants that --timeout is the time of one call.
+func TestCallTimeout(t *testing.T) {
+	for limit, want := range map[string]time.Duration{"1m": time.Minute, "1h": time.Hour, "0": 5 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Hour)
+			defer cancel()
+			began := time.Now()
+			o := run(t, ctx, &cli{}, "call", "dsp0", "hang", "--timeout", limit)
+			if took := time.Since(began); o.code != exitTimeout || took != want {
+				t.Errorf("--timeout %s: %v, %+v", limit, took, o)
+			}
+		})
+	}
+}
+
 // TestCallLeavesFiles wants that a call that did not succeed writes nothing.
 func TestCallLeavesFiles(t *testing.T) {
 	path := file(t, "result", "precious")
@@ -176,6 +202,38 @@ func TestCallOrder(t *testing.T) {
 	c := &cli{sim: sim.Config{Programs: map[string]*sim.Mux{"functions": mux}}}
 	run(t, t.Context(), c, "call", "dsp0", "--arg", "1", "--in", "a=x:07", "order", "--arg", "x:0102", "--out", "b=@-:1", "--arg", "3").
 		want(t, exitOK, "\x07", "123\n")
+}
+
+// TestRunning is about a processor that runs already.
+func TestRunning(t *testing.T) {
+	mux := sim.NewMux()
+	mux.HandleFunc("answer", func(c *sim.Call) error { return c.ResultUint(42) })
+	good := file(t, "good.elf", simFirmware(t, sim.FirmwareConfig{Program: "mine"}))
+	for _, test := range []struct {
+		args           string
+		code           exitCode
+		stdout, stderr string
+	}{
+		{"ls dsp0", exitOK, "running", ""},
+		{"call dsp0 sum --arg x:0102", exitOK, "3\n", ""},
+		{"start dsp0", exitBusy, "", "runs already"},
+		{"stop dsp0", exitOK, "offline", "simulated"},
+		{"call dsp0 answer --firmware " + good, exitBusy, "", "stop it first"},
+		{"call dsp0 answer --replace --firmware " + good, exitOK, "42\n", ""},
+		{"start dsp0 --firmware " + good, exitBusy, "", "dsp0"},
+		{"start dsp0 --replace --firmware " + good, exitOK, "running with firmware offload-dsp0", "simulated"},
+	} {
+		c := &cli{sim: sim.Config{Programs: map[string]*sim.Mux{"mine": mux}}, prepare: func(b *sim.Board) error {
+			p, err := b.Processor("dsp0")
+			if err != nil {
+				return err
+			}
+			return p.Remoteproc().Start(t.Context())
+		}}
+		t.Run(test.args, func(t *testing.T) {
+			run(t, t.Context(), c, strings.Fields(test.args)...).want(t, test.code, test.stdout, test.stderr)
+		})
+	}
 }
 
 // TestCallFirmware starts firmware from a file.

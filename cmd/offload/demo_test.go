@@ -144,8 +144,15 @@ func TestDemoAccount(t *testing.T) {
 
 // TestDemoWrong wants that a processor that computes something else is found out.
 func TestDemoWrong(t *testing.T) {
-	mux := sim.Functions()
-	wrong := sim.NewMux()
+	few, wrong := sim.NewMux(), sim.NewMux()
+	few.HandleFunc("gauss5x5", func(c *sim.Call) error {
+		c.Out()
+		c.Data()
+		c.Uint()
+		c.Uint()
+		c.Uint()
+		return c.ResultUint(1)
+	})
 	for _, name := range []string{"gauss5x5", "sobel3x3"} {
 		wrong.HandleFunc(name, func(c *sim.Call) error {
 			_, _, w, h, _ := c.Out(), c.Data(), c.Uint(), c.Uint(), c.Uint()
@@ -161,7 +168,9 @@ func TestDemoWrong(t *testing.T) {
 	if o.code != exitWrongResult || !regexp.MustCompile(`differ in \d+ of 15450 pixels`).MatchString(o.stderr) || regexp.MustCompile("agree").MatchString(o.stdout) {
 		t.Errorf("%+v", o)
 	}
-	c = &cli{sim: sim.Config{Programs: map[string]*sim.Mux{"functions": mux}}, prepare: inject(sim.Fault{Kind: sim.CrashBefore, Method: "sobel3x3"})}
+	c = &cli{sim: sim.Config{Programs: map[string]*sim.Mux{"functions": few}}}
+	run(t, t.Context(), c, "demo", "-o", out).want(t, exitProtocol, "", "wrote 1 pixels, not 15450")
+	c = &cli{prepare: inject(sim.Fault{Kind: sim.CrashBefore, Method: "sobel3x3"})}
 	run(t, t.Context(), c, "demo", "-o", out).want(t, exitCrashed, "", "sobel3x3")
 	synctest.Test(t, func(t *testing.T) {
 		c := &cli{prepare: inject(sim.Fault{Kind: sim.Hang, Method: "sobel3x3", Skip: 1})}
@@ -169,6 +178,20 @@ func TestDemoWrong(t *testing.T) {
 	})
 	c = &cli{prepare: inject(sim.Fault{Kind: sim.NoMemory, Heap: "msmc", Skip: 1})}
 	run(t, t.Context(), c, "demo", "-o", out).want(t, exitNoMemory, "", "msmc")
+}
+
+func TestMiddle(t *testing.T) {
+	for _, test := range []struct {
+		w, h int
+		want image.Rectangle
+	}{
+		{1, 1, image.Rect(0, 0, 1, 1)}, {2, 3, image.Rect(0, 1, 1, 2)}, {100, 50, image.Rect(25, 12, 75, 37)},
+		{4000, 3000, image.Rect(1744, 1372, 2256, 1628)}, {1, 1 << 26, image.Rect(0, 1<<25-128, 1, 1<<25+128)},
+	} {
+		if got := middle(test.w, test.h); got != test.want {
+			t.Errorf("%d × %d: %v, want %v", test.w, test.h, got, test.want)
+		}
+	}
 }
 
 // pattern is a picture with something in each pixel.

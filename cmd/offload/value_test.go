@@ -30,7 +30,7 @@ func TestFormats(t *testing.T) {
 	for _, test := range []struct{ got, want string }{
 		{grouped(0), "0"}, {grouped(999), "999"}, {grouped(1000), "1,000"}, {grouped(1<<64 - 1), "18,446,744,073,709,551,615"},
 		{size(-1), "?"}, {size(0), "0 B"}, {size(1023), "1023 B"}, {size(1536), "1.5 KiB"}, {size(1 << 63 >> 1), "4194304 TiB"},
-		{span(0), "0 ns"}, {span(999), "999 ns"}, {span(1000), "1.00 µs"}, {span(999_900), "1.00 ms"}, {span(12345), "12.3 µs"}, {span(123456), "123 µs"},
+		{span(0), "0 ns"}, {span(999), "999 ns"}, {span(1000), "1.00 µs"}, {span(999_900), "1.00 ms"}, {span(10_000), "10.0 µs"}, {span(100_000), "100 µs"}, {span(12345), "12.3 µs"}, {span(123456), "123 µs"},
 		{span(1500 * time.Millisecond), "1.50 s"}, {span(time.Hour), "3600 s"},
 		{clean("a\nb\x1b\xff"), "a.b.."}, {plural(1, "ping", "pings"), "1 ping"}, {plural(0, "ping", "pings"), "0 pings"},
 	} {
