@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/offload-runtime/offload/bufmap"
 	"github.com/offload-runtime/offload/firmware"
 	"github.com/offload-runtime/offload/internal/wire"
+	"github.com/offload-runtime/offload/rpmsg"
 )
 
 // strand keeps the buffers of a call whose link died, in the given generation, until the processor is known to stand still:
@@ -136,7 +138,7 @@ func (s *Session) recover(l *link) {
 			state, err = rp.State()
 		}
 		if err == nil && (state == firmware.StateRunning || state == firmware.StateAttached) {
-			if last = s.reconnect(ctx, l.generation); last == nil {
+			if last = s.reconnect(ctx, l); last == nil {
 				return
 			}
 		}
@@ -146,26 +148,33 @@ func (s *Session) recover(l *link) {
 }
 
 // reconnect opens a link to a processor that may run anew.
-func (s *Session) reconnect(ctx context.Context, old uint32) error {
+func (s *Session) reconnect(ctx context.Context, l *link) error {
 	if s.cfg.RecoveryTime < 0 {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.lost
 	}
-	// The new announcement of the service proves that the old run is over: the kernel removes the endpoint before it stops
-	// the processor, and announces after the new start.
 	attempt, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	conn, err := s.proc.Dial(attempt, s.cfg.Service)
 	if err != nil {
 		return err
 	}
-	s.report(s.proc.stood(old))
+	if ended(l.err) {
+		s.report(s.proc.stood(l.generation))
+	}
 	if err := s.open(attempt, conn); err != nil {
 		return err
 	}
 	s.log.Info("processor is back", "generation", s.proc.target.Generation())
 	return nil
+}
+
+// ended tells whether the run of a link that died so is over once its service is announced again: the kernel removes the
+// endpoint before it stops the processor, and announces after the new start. A processor that was merely silent may be the
+// same as before, and may still write to its buffers.
+func ended(err error) bool {
+	return errors.Is(err, rpmsg.ErrPeerGone) || errors.Is(err, firmware.ErrCrashed) || errors.Is(err, bufmap.ErrStale)
 }
 
 var (
