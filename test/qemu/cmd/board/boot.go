@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/offload-runtime/offload/test/qemu/internal/build"
 	"github.com/offload-runtime/offload/test/qemu/internal/cache"
 	"github.com/offload-runtime/offload/test/qemu/internal/guest"
 	"github.com/offload-runtime/offload/test/qemu/internal/machine"
@@ -23,7 +24,8 @@ const margin = 60 * time.Second
 // session is one boot as the commands describe it.
 type session struct {
 	machine machine.Machine
-	name    string // of the log
+	parts   *build.Artifacts // nil: built, or taken from the environment
+	name    string           // of the log
 	job     guest.Job
 	files   []vm.File
 	outDirs []string
@@ -34,9 +36,12 @@ type session struct {
 
 // boot runs a session. It reports trouble on stderr; the returned result says how it ended.
 func boot(ctx context.Context, s session) (*vm.Result, error) {
-	parts, root, err := artifacts(ctx, s.machine)
-	if err != nil {
-		return nil, err
+	parts := s.parts
+	if parts == nil {
+		var err error
+		if parts, err = artifacts(ctx, s.machine); err != nil {
+			return nil, err
+		}
 	}
 	dir, logPath, err := runDir(s.machine.Name, s.name)
 	if err != nil {
@@ -44,7 +49,7 @@ func boot(ctx context.Context, s session) (*vm.Result, error) {
 	}
 	s.job.Machine = s.machine.Name
 	s.job.Now = time.Now()
-	s.job.Source = root
+	s.job.Source = parts.Root
 	s.job.Processors = s.machine.Processors
 	s.job.Env = append(guestEnv(s.machine), s.job.Env...)
 	// The kernel was quiet while it booted; from here on its log is complete.
@@ -54,7 +59,7 @@ func boot(ctx context.Context, s session) (*vm.Result, error) {
 		s.job.Modules = append(s.job.Modules, guest.Module{File: name, Params: params})
 	}
 	config := &vm.Config{
-		Machine: s.machine, Artifacts: parts, Job: s.job, Files: s.files, OutDirs: s.outDirs,
+		Machine: s.machine, Artifacts: *parts, Job: s.job, Files: s.files, OutDirs: s.outDirs,
 		Dir: dir, Timeout: s.timeout, Output: s.output,
 	}
 	result, err := vm.Run(ctx, config)
@@ -68,7 +73,9 @@ func boot(ctx context.Context, s session) (*vm.Result, error) {
 	if renameErr := copyLog(dir, logPath); err == nil {
 		err = renameErr
 	}
-	if err == nil && good(result) {
+	// With what code someone leaves a shell says nothing.
+	left := s.job.Console && result.Exited && len(result.Findings) == 0
+	if err == nil && (left || good(result)) {
 		return result, os.RemoveAll(dir)
 	}
 	explain(os.Stderr, config, result)

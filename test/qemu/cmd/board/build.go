@@ -41,7 +41,7 @@ func buildCommand() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringSliceVarP(&names, "machine", "m", nil, "machines (all if none is named)")
+	cmd.Flags().StringSliceVarP(&names, "machine", "m", nil, "machines (those with the usual kernel if none is named)")
 	cmd.Flags().BoolVar(&packagesOnly, "packages", false, "only install the Debian packages")
 	return cmd
 }
@@ -53,7 +53,7 @@ func machinesCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
-			for _, m := range machine.Table() {
+			for _, m := range machine.All() {
 				fmt.Fprintf(w, "%s\t%s\n", m.Name, m.Summary)
 			}
 			return w.Flush()
@@ -78,23 +78,23 @@ func machinesByName(names []string) ([]machine.Machine, error) {
 
 // artifacts returns what booting a machine takes: from the environment, if a test command above has built it, else by
 // building.
-func artifacts(ctx context.Context, m machine.Machine) (build.Artifacts, string, error) {
-	b, err := build.New(".", os.Stderr)
-	if err != nil {
-		return build.Artifacts{}, "", err
-	}
+func artifacts(ctx context.Context, m machine.Machine) (*build.Artifacts, error) {
 	if text := os.Getenv(artifactsEnv); text != "" {
 		var known build.Artifacts
 		if err := json.Unmarshal([]byte(text), &known); err != nil {
-			return known, "", fmt.Errorf("%s: %w", artifactsEnv, err)
+			return nil, fmt.Errorf("%s: %w", artifactsEnv, err)
 		}
 		if known.Machine == m.Name {
-			return known, b.Root, nil
+			return &known, nil
 		}
+	}
+	b, err := build.New(".", os.Stderr)
+	if err != nil {
+		return nil, err
 	}
 	all, err := b.Build(ctx, m)
 	if err != nil {
-		return build.Artifacts{}, "", err
+		return nil, err
 	}
-	return all[0], b.Root, nil
+	return &all[0], nil
 }

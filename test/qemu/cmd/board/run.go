@@ -63,9 +63,13 @@ func bootCommand() *cobra.Command {
 			}
 			bad := 0
 			for _, m := range machines {
+				parts, err := artifacts(cmd.Context(), m)
+				if err != nil {
+					return err
+				}
 				var ready, off []time.Duration
 				for range n {
-					r, err := boot(cmd.Context(), session{machine: m, name: "boot", job: guest.Job{Dir: "/"}, timeout: margin})
+					r, err := boot(cmd.Context(), session{machine: m, parts: parts, name: "boot", job: guest.Job{Dir: "/"}, timeout: margin})
 					if err != nil {
 						return err
 					}

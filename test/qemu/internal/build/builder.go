@@ -34,6 +34,7 @@ type Builder struct {
 // Artifacts are the parts of one machine, as paths.
 type Artifacts struct {
 	Machine string   `json:"machine"`
+	Root    string   `json:"root"` // of the source tree
 	Image   string   `json:"image"`
 	DTB     string   `json:"dtb"`
 	Initrd  string   `json:"initrd"`
@@ -74,31 +75,45 @@ func (b *Builder) Build(ctx context.Context, machines ...machine.Machine) ([]Art
 	if err := b.Packages(ctx); err != nil {
 		return nil, err
 	}
-	image, kernelKey, err := b.kernel(ctx)
-	if err != nil {
-		return nil, err
-	}
-	modules, err := b.modules(ctx, kernelKey)
-	if err != nil {
-		return nil, err
-	}
 	firmware, err := b.firmware(ctx)
 	if err != nil {
 		return nil, err
 	}
-	initrd, names, err := b.initrd(ctx, modules, firmware)
-	if err != nil {
-		return nil, err
-	}
+	kernels := make(map[string]Artifacts)
 	var all []Artifacts
 	for _, m := range machines {
-		dtb, err := b.deviceTree(ctx, m)
-		if err != nil {
+		parts, ok := kernels[m.Kernel]
+		if !ok {
+			if parts, err = b.system(ctx, m.Kernel, firmware); err != nil {
+				return nil, err
+			}
+			kernels[m.Kernel] = parts
+		}
+		parts.Machine = m.Name
+		if parts.DTB, err = b.deviceTree(ctx, m); err != nil {
 			return nil, err
 		}
-		all = append(all, Artifacts{Machine: m.Name, Image: image, DTB: dtb, Initrd: initrd, Modules: names})
+		all = append(all, parts)
 	}
 	return all, nil
+}
+
+// system makes what machines with the same kernel share.
+func (b *Builder) system(ctx context.Context, variant, firmware string) (Artifacts, error) {
+	k, err := b.newKernel(ctx, variant)
+	if err != nil {
+		return Artifacts{}, err
+	}
+	image, err := k.image(ctx)
+	if err != nil {
+		return Artifacts{}, err
+	}
+	modules, err := k.modules(ctx)
+	if err != nil {
+		return Artifacts{}, err
+	}
+	initrd, names, err := b.initrd(ctx, modules, firmware)
+	return Artifacts{Root: b.Root, Image: image, Initrd: initrd, Modules: names}, err
 }
 
 // dir returns a path below test/qemu.

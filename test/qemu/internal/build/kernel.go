@@ -3,7 +3,6 @@
 package build
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io/fs"
@@ -15,10 +14,7 @@ import (
 	"github.com/offload-runtime/offload/test/qemu/internal/cache"
 )
 
-const (
-	kernelPackage = "linux-source-6.12"
-	kernelRecipe  = "kernel 2"
-)
+const kernelPackage = "linux-source-6.12"
 
 // kernelEnv makes a build the same whenever and wherever it runs.
 var kernelEnv = []string{
@@ -29,15 +25,50 @@ var kernelEnv = []string{
 	"KBUILD_BUILD_HOST=offload",
 }
 
-// kernel returns the Image for all machines, and the key of the build.
-func (b *Builder) kernel(ctx context.Context) (image, key string, err error) {
-	key, err = b.kernelKey(ctx)
-	if err != nil {
-		return "", "", err
+// kernel is one configuration of the kernel.
+type kernel struct {
+	*Builder
+	suffix string // of the cache entries
+	config string // what is on top of allnoconfig
+	key    string
+}
+
+// newKernel finds out what a variant is made from; "" is the usual one.
+func (b *Builder) newKernel(ctx context.Context, variant string) (*kernel, error) {
+	k := &kernel{Builder: b}
+	fragments := []string{b.dir("kernel", "config")}
+	if variant != "" {
+		k.suffix = "-" + variant
+		fragments = append(fragments, b.dir("kernel", "config."+variant))
 	}
+	key := cache.NewKey("kernel 2")
+	version, err := output(ctx, "dpkg-query", "-W", "-f", "${Version}", kernelPackage)
+	if err != nil {
+		return nil, err
+	}
+	key.Text("source", version)
+	compiler, err := output(ctx, crossARM64+"gcc", "--version")
+	if err != nil {
+		return nil, err
+	}
+	key.Text("compiler", compiler)
+	for _, path := range fragments {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		k.config += string(text)
+		key.File(filepath.Base(path), path)
+	}
+	k.key, err = key.Sum()
+	return k, err
+}
+
+// image returns the Image for all machines.
+func (k *kernel) image(ctx context.Context) (string, error) {
 	// An entry of its own, because it is checked at each start and the tree has thousands of files.
-	dir, err := b.Store.Get(ctx, "kernel", key, func(ctx context.Context, dir string) error {
-		tree, err := b.kernelTree(ctx, key)
+	dir, err := k.Store.Get(ctx, "kernel"+k.suffix, k.key, func(ctx context.Context, dir string) error {
+		tree, err := k.tree(ctx)
 		if err != nil {
 			return err
 		}
@@ -48,44 +79,31 @@ func (b *Builder) kernel(ctx context.Context) (image, key string, err error) {
 		}
 		return nil
 	})
-	return filepath.Join(dir, "Image"), key, err
+	return filepath.Join(dir, "Image"), err
 }
 
-func (b *Builder) kernelKey(ctx context.Context) (string, error) {
-	k := cache.NewKey(kernelRecipe)
-	version, err := output(ctx, "dpkg-query", "-W", "-f", "${Version}", kernelPackage)
-	if err != nil {
-		return "", err
-	}
-	k.Text("source", version)
-	compiler, err := output(ctx, crossARM64+"gcc", "--version")
-	if err != nil {
-		return "", err
-	}
-	k.Text("compiler", compiler)
-	k.File("config", b.dir("kernel", "config"))
-	return k.Sum()
-}
-
-// kernelTree returns a built kernel tree that has what building modules takes, and no more.
-func (b *Builder) kernelTree(ctx context.Context, key string) (string, error) {
-	return b.Store.Get(ctx, "kernel-tree", key, func(ctx context.Context, dir string) error {
-		fmt.Fprintln(b.Log, "building the kernel (once, some minutes)")
-		err := b.run(ctx, dir, nil, "tar", "xf", "/usr/src/"+kernelPackage+".tar.xz", "--strip-components=1")
+// tree returns a built kernel tree that has what building modules takes, and no more.
+func (k *kernel) tree(ctx context.Context) (string, error) {
+	return k.Store.Get(ctx, "kernel-tree"+k.suffix, k.key, func(ctx context.Context, dir string) error {
+		fmt.Fprintf(k.Log, "building the kernel%s (once, some minutes)\n", k.suffix)
+		err := k.run(ctx, dir, nil, "tar", "xf", "/usr/src/"+kernelPackage+".tar.xz", "--strip-components=1")
 		if err != nil {
 			return err
 		}
 		// In the tree, not with O=: then nothing built contains its path, and the entry can be renamed into place.
-		config := b.dir("kernel", "config")
-		if err := b.run(ctx, dir, append(kernelEnv, "KCONFIG_ALLCONFIG="+config), "make", "allnoconfig"); err != nil {
+		fragment := filepath.Join(dir, "offload.config")
+		if err := os.WriteFile(fragment, []byte(k.config), 0o644); err != nil {
 			return err
 		}
-		if err := checkConfig(filepath.Join(dir, ".config"), config); err != nil {
+		if err := k.run(ctx, dir, append(kernelEnv, "KCONFIG_ALLCONFIG="+fragment), "make", "allnoconfig"); err != nil {
+			return err
+		}
+		if err := checkConfig(filepath.Join(dir, ".config"), k.config); err != nil {
 			return err
 		}
 		jobs := fmt.Sprintf("-j%d", runtime.NumCPU()+1)
 		// modules, although there are none: it makes Module.symvers.
-		if err := b.run(ctx, dir, kernelEnv, "make", jobs, "Image", "modules"); err != nil {
+		if err := k.run(ctx, dir, kernelEnv, "make", jobs, "Image", "modules"); err != nil {
 			return err
 		}
 		return prune(dir)
@@ -93,8 +111,8 @@ func (b *Builder) kernelTree(ctx context.Context, key string) (string, error) {
 }
 
 // checkConfig finds lines of the fragment that Kconfig dropped, for example because something they depend on is off.
-func checkConfig(config, fragment string) error {
-	text, err := os.ReadFile(config)
+func checkConfig(path, fragment string) error {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
@@ -102,22 +120,16 @@ func checkConfig(config, fragment string) error {
 	for line := range strings.Lines(string(text)) {
 		have[strings.TrimSpace(line)] = true
 	}
-	f, err := os.Open(fragment)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
 	var dropped []string
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if line := strings.TrimSpace(lines.Text()); strings.HasPrefix(line, "CONFIG_") && !have[line] {
+	for line := range strings.Lines(fragment) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "CONFIG_") && !have[line] {
 			dropped = append(dropped, line)
 		}
 	}
 	if len(dropped) > 0 {
-		return fmt.Errorf("%s: Kconfig dropped %s", fragment, strings.Join(dropped, " "))
+		return fmt.Errorf("Kconfig dropped %s", strings.Join(dropped, " "))
 	}
-	return lines.Err()
+	return nil
 }
 
 // prune removes from a built kernel tree what no module needs: objects and most of the sources, 1.6 GB.

@@ -15,23 +15,25 @@ import (
 )
 
 // modules returns a directory with the kernel modules: the board's drivers and, from kmod/, the project's own.
-func (b *Builder) modules(ctx context.Context, kernelKey string) (string, error) {
-	k := cache.NewKey("modules 2")
-	k.Text("kernel", kernelKey)
-	k.Tree("board", b.dir("modules"))
-	k.File("board.h", b.dir("include", "board.h"))
-	k.Tree("kmod", filepath.Join(b.Root, "kmod"))
-	key, err := k.Sum()
+func (k *kernel) modules(ctx context.Context) (string, error) {
+	inputs := cache.NewKey("modules 3")
+	inputs.Text("kernel", k.key)
+	inputs.Tree("board", k.dir("modules"))
+	inputs.File("board.h", k.dir("include", "board.h"))
+	for _, path := range kmodSources(k.Root) {
+		inputs.File(filepath.Base(path), path)
+	}
+	key, err := inputs.Sum()
 	if err != nil {
 		return "", err
 	}
-	return b.Store.Get(ctx, "modules", key, func(ctx context.Context, dir string) error {
-		tree, err := b.kernelTree(ctx, kernelKey)
+	return k.Store.Get(ctx, "modules"+k.suffix, key, func(ctx context.Context, dir string) error {
+		tree, err := k.tree(ctx)
 		if err != nil {
 			return err
 		}
 		work := filepath.Join(dir, "work")
-		for _, from := range []string{b.dir("modules"), filepath.Join(b.Root, "kmod")} {
+		for _, from := range []string{k.dir("modules"), filepath.Join(k.Root, "kmod")} {
 			if _, err := os.Stat(from); err != nil {
 				continue
 			}
@@ -40,8 +42,7 @@ func (b *Builder) modules(ctx context.Context, kernelKey string) (string, error)
 			if err := os.CopyFS(sources, os.DirFS(from)); err != nil {
 				return err
 			}
-			err := b.run(ctx, sources, kernelEnv, "make", "-C", tree, "M="+sources,
-				"BOARD_INCLUDE="+b.dir("include"), "KBUILD_MODPOST_WARN=", "modules")
+			err := k.run(ctx, sources, kernelEnv, "make", "-C", tree, "M="+sources, "BOARD_INCLUDE="+k.dir("include"), "modules")
 			if err != nil {
 				return err
 			}
@@ -51,6 +52,18 @@ func (b *Builder) modules(ctx context.Context, kernelKey string) (string, error)
 		}
 		return os.RemoveAll(work)
 	})
+}
+
+// kmodSources are the files of kmod/ that its modules are made from; tests and packaging are there as well.
+func kmodSources(root string) []string {
+	var paths []string
+	for _, pattern := range []string{"*.[ch]", "uapi/*/*.h", "uapi/*.h", "Kbuild", "Makefile"} {
+		found, err := filepath.Glob(filepath.Join(root, "kmod", pattern))
+		if err == nil { // the patterns are well-formed
+			paths = append(paths, found...)
+		}
+	}
+	return paths
 }
 
 // firmware returns a directory with the processors' ELF files, or the one that OFFLOAD_BOARD_FIRMWARE names.

@@ -24,13 +24,17 @@ type Machine struct {
 	Overlay  string
 	Features []string
 
+	// Kernel names a fragment of the kernel configuration (test/qemu/kernel/config.KERNEL) on top of the usual one. Such a
+	// kernel takes minutes to build, so the machine is only used where it is asked for by name.
+	Kernel string
+
 	Cmdline []string          // kernel command line, added to the usual one
 	Params  map[string]string // module name to its parameters
 
 	Processors []string // names of the remote processors, with firmware offload-NAME.elf
 }
 
-// Table returns all machines.
+// Table returns the machines that are used where none is named.
 func Table() []Machine {
 	dsp := Machine{
 		Name:       "dsp",
@@ -89,10 +93,24 @@ func Table() []Machine {
 	return []Machine{dsp, coherent, liar, noreset, big, r5f, r5fCoherent}
 }
 
+// All returns all machines: each of Table, and dsp and r5f with a kernel that watches itself.
+func All() []Machine {
+	all := Table()
+	for _, m := range Table() {
+		if m.Name == "dsp" || m.Name == "r5f" {
+			m.Name += "-debug"
+			m.Summary = strings.TrimSuffix(m.Name, "-debug") + " with a kernel that checks locking, memory and DMA (slow)"
+			m.Kernel = "debug"
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
 // ByName returns the machine of that name.
 func ByName(name string) (Machine, error) {
 	var names []string
-	for _, m := range Table() {
+	for _, m := range All() {
 		if m.Name == name {
 			return m, nil
 		}

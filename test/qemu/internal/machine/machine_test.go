@@ -12,7 +12,7 @@ import (
 
 func TestTable(t *testing.T) {
 	var names []string
-	for _, m := range Table() {
+	for _, m := range All() {
 		if slices.Contains(names, m.Name) {
 			t.Errorf("two machines are called %s", m.Name)
 		}
