@@ -29,16 +29,16 @@ func (l *linux) heapDir() string { return filepath.Join(l.c.DevRoot, "dma_heap")
 // Heaps lists the nodes of /dev/dma_heap with what the profile, the kernel's names and the kernel's counters say of them.
 func (l *linux) Heaps() ([]HeapInfo, error) {
 	names, err := dmabuf.Heaps(l.heapDir())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var list []HeapInfo
 	for _, n := range names {
 		h := l.describe(n)
 		l.measure(&h)
+		list = append(list, h)
+	}
+	if h, ok := l.hugetlb(); ok && !slices.Contains(names, hugetlbHeap) {
 		list = append(list, h)
 	}
 	return list, nil
@@ -100,6 +100,9 @@ func (l *linux) measure(h *HeapInfo) {
 func (l *linux) Alloc(ctx context.Context, heap string, size int64, label string) (*dmabuf.Buffer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if l.isHuge(heap) {
+		return l.allocHuge(size, label)
 	}
 	h, err := l.openHeap(heap)
 	if err != nil {
