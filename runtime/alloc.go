@@ -219,6 +219,7 @@ func (k *block) reusable() bool {
 // stock sets up quotas, reuse and pools.
 func (rt *Runtime) stock(c Config) error {
 	rt.cache.stats, rt.cache.wake = &rt.memory, make(chan struct{}, 1)
+	rt.cost.Store(&c.Cost)
 	rt.cache.c, rt.cache.processors = c.Reuse, rt.processors
 	if err := rt.cache.c.complete(); err != nil {
 		return err

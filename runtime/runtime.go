@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/offload-runtime/offload/bufmap"
+	"github.com/offload-runtime/offload/subbuf"
 )
 
 // Config configures a Runtime. Only Board is needed.
@@ -30,6 +31,9 @@ type Config struct {
 	// Pools are reserved at the start. Quotas limit what is allocated; pools do not count.
 	Pools  []PoolConfig
 	Quotas []Quota
+	// Cost is what copies and SYNC cost, for sub-buffers with subbuf.Auto. The zero value is subbuf.DefaultCost; Calibrate
+	// measures it.
+	Cost subbuf.CostModel
 }
 
 // Runtime is the buffers and sessions of one program on one board.
@@ -47,6 +51,7 @@ type Runtime struct {
 	budgets budgets
 	reached reached
 	heaps   heapNames
+	cost    atomic.Pointer[subbuf.CostModel]
 
 	processors []*processor
 

@@ -77,6 +77,7 @@ func (b *Buffer) subs() (*subbuf.Set, error) {
 	if b.set == nil {
 		set, err := subbuf.NewSet(subbuf.Config{
 			Parent: b,
+			Cost:   *b.rt.cost.Load(),
 			Alloc: func(size int64, name string) (subbuf.Memory, error) {
 				return nil, fmt.Errorf("%q, %d bytes: no heap: %w", name, size, os.ErrInvalid)
 			},
