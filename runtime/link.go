@@ -83,21 +83,26 @@ func (l *link) widen(window int) {
 	l.wide.Store(window > 1)
 }
 
-// take waits for a free slot.
+// take waits for a free slot. Requests of the protocol take another one where theirs is taken: its answer may never come.
 func (l *link) take(ctx context.Context, method string) (uint8, error) {
-	free := l.free
-	if l.wide.Load() && l.names[method] < wire.FirstTableSlot && method != "" {
-		if _, ok := l.names[method]; ok {
-			free = l.control
-		}
+	var control chan uint8
+	if n, known := l.names[method]; known && n < wire.FirstTableSlot && l.wide.Load() {
+		control = l.control
 	}
 	select {
-	case i := <-free:
+	case i := <-control:
 		return i, nil
 	default:
 	}
 	select {
-	case i := <-free:
+	case i := <-l.free:
+		return i, nil
+	default:
+	}
+	select {
+	case i := <-control:
+		return i, nil
+	case i := <-l.free:
 		return i, nil
 	case <-ctx.Done():
 		return 0, fmt.Errorf("waiting for one of the open requests to end: %w", ctx.Err())
