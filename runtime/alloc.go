@@ -106,6 +106,7 @@ func (rt *Runtime) allocOne(ctx context.Context, h HeapInfo, c *AllocConfig, lis
 	if err != nil {
 		return nil, errors.Join(err, mem.Close())
 	}
+	k.slack = mem.Size() - pages(c.Size)
 	rt.memory.fresh.Add(1)
 	return rt.hand(k, c)
 }

@@ -60,6 +60,17 @@ func round(b *testing.B, mem *dmabuf.Buffer) {
 	}
 }
 
+// median is of times. On a busy machine the mean is of what else runs there.
+type median []time.Duration
+
+func (m *median) add(began time.Time) { *m = append(*m, time.Since(began)) }
+
+func (m *median) report(b *testing.B) {
+	slices.Sort(*m)
+	b.ReportMetric(float64((*m)[len(*m)/2])/1000, "median-µs")
+	*m = nil
+}
+
 // BenchmarkMemorySub compares three ways to change part of a 64 MiB buffer that a non-coherent processor shares: a bracket
 // around all of it, a sub-buffer with a copy, and what Auto takes. The round trip to the processor is in it, the processor's
 // own work is not.
@@ -69,15 +80,19 @@ func BenchmarkMemorySub(b *testing.B) {
 	parent := alloc(b, rt, runtime.AllocConfig{Size: whole, Name: "parent"})
 	mem := attached(b, parent)
 	put(b, parent, 1)
-	cost, err := rt.Calibrate(b.Context(), runtime.CalibrateConfig{Processor: "dsp0", Size: 16 << 20})
+	cost, err := rt.Calibrate(b.Context(), runtime.CalibrateConfig{Processor: "dsp0"})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Logf("%+v", cost)
 	b.Run("whole", func(b *testing.B) {
+		var m median
 		for b.Loop() {
+			began := time.Now()
 			round(b, mem)
+			m.add(began)
 		}
+		m.report(b)
 	})
 	for n := int64(4096); n <= whole; n *= 4 {
 		for _, mode := range []subbuf.Mode{subbuf.Copy, subbuf.Auto} {
@@ -90,7 +105,9 @@ func BenchmarkMemorySub(b *testing.B) {
 				if err := s.Buffer().View(dmabuf.Read, func([]byte) error { return nil }); err != nil {
 					b.Fatal(err)
 				}
+				var m median
 				for b.Loop() {
+					began := time.Now()
 					if s.Mode() == subbuf.Copy {
 						err = s.Refresh()
 					}
@@ -101,8 +118,10 @@ func BenchmarkMemorySub(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
+					m.add(began)
 				}
 				b.StopTimer()
+				m.report(b)
 				shared := 0.0
 				if s.Mode() == subbuf.Share {
 					shared = 1
@@ -138,19 +157,16 @@ func BenchmarkMemoryAlloc(b *testing.B) {
 			}
 		}
 		size := fmt.Sprintf("/%dKiB", n>>10)
-		// The median, because on a busy machine the mean is of what else runs there.
-		var took []float64
+		var m median
 		timed := func(b *testing.B, rt *runtime.Runtime, name string, keep bool) *runtime.Buffer {
 			began := time.Now()
 			buf := get(b, rt, name, keep)
-			took = append(took, float64(time.Since(began)))
+			m.add(began)
 			return buf
 		}
 		report := func(b *testing.B, rt *runtime.Runtime) {
-			slices.Sort(took)
-			b.ReportMetric(took[len(took)/2]/1000, "median-µs")
+			m.report(b)
 			b.ReportMetric(float64(rt.Stats().Memory.Reused), "reused")
-			took = nil
 		}
 		b.Run("fresh"+size, func(b *testing.B) {
 			rt := onLinux(b, runtime.Config{Reuse: runtime.ReuseConfig{Off: true}})
@@ -164,7 +180,7 @@ func BenchmarkMemoryAlloc(b *testing.B) {
 				for i := 0; i < len(p); i += 4096 {
 					p[i] = 1
 				}
-				took = append(took, float64(time.Since(began)))
+				m.add(began)
 				give(b, buf)
 			}
 			report(b, rt)
@@ -217,23 +233,23 @@ func BenchmarkMemoryChain(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			var bufs [2]*runtime.Buffer
+			var bufs [stages + 1]*runtime.Buffer
 			for i := range bufs {
 				bufs[i] = alloc(b, rt, runtime.AllocConfig{Size: size, Name: strings.Repeat("x", i+1)})
 				put(b, bufs[i], 1)
 			}
-			if err := s.Call(b.Context(), "copy", nil, bufs[1].Out(), bufs[0].In()); err != nil {
-				b.Fatal(err)
+			for i := range stages { // attaches them
+				if err := s.Call(b.Context(), "copy", nil, bufs[i+1].Out(), bufs[i].In()); err != nil {
+					b.Fatal(err)
+				}
 			}
 			var syncs, bytes float64
 			var synced time.Duration
 			for b.Loop() {
 				before := rt.Stats()
-				if _, err := bufs[0].WriteAt([]byte{1}, 0); err != nil {
-					b.Fatal(err)
-				}
+				put(b, bufs[0], 1)
 				for i := range stages {
-					in, out := bufs[i%2], bufs[(i+1)%2]
+					in, out := bufs[i], bufs[i+1]
 					began := time.Now()
 					if mode == "bracketed" {
 						for _, m := range []*dmabuf.Buffer{in.DMABuf(), out.DMABuf()} {
@@ -258,7 +274,7 @@ func BenchmarkMemoryChain(b *testing.B) {
 					}
 					synced += time.Since(began)
 				}
-				first(b, bufs[stages%2])
+				first(b, bufs[stages])
 				if mode == "elided" {
 					after := rt.Stats()
 					syncs += float64(after.SyncsIssued - before.SyncsIssued)

@@ -53,6 +53,7 @@ type block struct {
 	entry *bufmap.Entry
 	heap  string
 	pool  *Pool // whose it is; nil for memory of the cache
+	slack int64 // bytes by which the heap rounded up, beyond a page
 
 	owner atomic.Pointer[Buffer] // nil while it rests
 
@@ -80,8 +81,11 @@ type cache struct {
 	tender  sync.WaitGroup
 }
 
-// fits says whether memory of that size may serve a request without much waste: SYNC costs the whole of it.
-func fits(have, want int64) bool { return have >= want && have-want <= want/4 }
+// fits says whether the block may serve a request without much waste: SYNC costs the whole of it.
+func (k *block) fits(want int64) bool {
+	waste := k.mem.Size() - want
+	return waste >= 0 && waste <= max(want/4, k.slack)
+}
 
 // take finds memory for a request; nil if none rests.
 func (c *cache) take(heap string, a *AllocConfig, list []*processor) (*block, error) {
@@ -90,7 +94,7 @@ func (c *cache) take(heap string, a *AllocConfig, list []*processor) (*block, er
 	for {
 		best, points := -1, -1
 		for i, k := range slices.Backward(c.rest) {
-			if k.heap != heap || !fits(k.mem.Size(), want) {
+			if k.heap != heap || !k.fits(want) {
 				continue
 			}
 			if p := k.points(a, list); p > points {

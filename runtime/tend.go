@@ -95,7 +95,6 @@ func (c *cache) round(now time.Time) (wait time.Duration, more bool) {
 	c.mu.Unlock()
 	err := k.wipe(c.stats)
 	if err == nil {
-		c.stats.idle.Add(k.mem.Size())
 		// What is attached to a processor without the CPU's caches is to be handed over without a SYNC.
 		if c.attached(k) && k.mem.SyncEnd(dmabuf.Write) == nil {
 			c.stats.syncs.Add(1)
@@ -114,6 +113,9 @@ func (c *cache) round(now time.Time) (wait time.Duration, more bool) {
 		k.since = k.since.Add(-c.c.Age)
 	}
 	c.mu.Unlock()
+	if err == nil {
+		c.stats.idle.Add(k.mem.Size())
+	}
 	return 0, true
 }
 
