@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/offload-runtime/offload/firmware"
-	"github.com/offload-runtime/offload/profile"
 	"github.com/offload-runtime/offload/runtime"
 	"github.com/offload-runtime/offload/sim"
 )
@@ -37,15 +36,8 @@ func (c *cli) openBoard(ctx context.Context) (runtime.Board, error) {
 		return c.simulate()
 	}
 	cfg := c.linux
-	if file := c.environment("OFFLOAD_PROFILE", ""); c.profile != "" || file != "" {
-		if c.profile != "" {
-			file = c.profile
-		}
-		p, err := profile.Load(file)
-		if err != nil {
-			return nil, err
-		}
-		cfg.Profile = p
+	if cfg.ProfileFile = c.profile; cfg.ProfileFile == "" {
+		cfg.ProfileFile = c.environment("OFFLOAD_PROFILE", "")
 	}
 	return runtime.OpenLinux(ctx, cfg)
 }
@@ -118,10 +110,17 @@ func processor(b runtime.Board, name string) (runtime.Processor, error) {
 	return nil, fmt.Errorf("processor %q: %w; board %s has: %s", name, fs.ErrNotExist, b.Name(), strings.Join(have, ", "))
 }
 
-// firmwareFile is what --firmware and --replace say.
+// firmwareFile is what --firmware and --replace say, and --crash-dir.
 type firmwareFile struct {
-	path    string
-	replace bool
+	path     string
+	replace  bool
+	crashDir string // of the session that follows
+}
+
+// sessionFlags are the flags of commands that talk to a firmware.
+func (i *firmwareFile) sessionFlags(cmd *cobra.Command) {
+	i.flags(cmd)
+	cmd.Flags().StringVar(&i.crashDir, "crash-dir", "", "`DIRECTORY` for a report if the processor crashes")
 }
 
 func (i *firmwareFile) flags(cmd *cobra.Command) {
@@ -174,7 +173,7 @@ func (c *cli) withSession(ctx context.Context, i firmwareFile, cfg runtime.Sessi
 		if cfg.Image, err = i.read(c, p.Info()); err != nil {
 			return err
 		}
-		cfg.Replace = i.replace
+		cfg.Replace, cfg.CrashDir = i.replace, i.crashDir
 		return c.withRunning(ctx, b, cfg, f)
 	})
 }

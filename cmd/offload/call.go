@@ -64,9 +64,9 @@ func (c *cli) callCommand() *cobra.Command {
 	f.Var(parameterFlag{&list, runtime.In}, "in", "buffer that the function reads, from a file")
 	f.Var(parameterFlag{&list, runtime.Out}, "out", "buffer that the function writes, to a file")
 	f.Var(parameterFlag{&list, runtime.InOut}, "inout", "buffer that the function changes, from and to a file")
-	f.StringVar(&heap, "heap", "", "heap of the buffers (default \"ddr\")")
+	f.StringVar(&heap, "heap", "", "heap of the buffers (default: one that PROCESSOR reaches)")
 	f.BoolVar(&hexadecimal, "hex", false, "print an integer result in hexadecimal")
-	i.flags(cmd)
+	i.sessionFlags(cmd)
 	return cmd
 }
 
@@ -85,7 +85,7 @@ func (c *cli) call(ctx context.Context, rt *runtime.Runtime, s *runtime.Session,
 			args = append(args, p.value)
 			continue
 		}
-		o, err := c.operand(ctx, rt, p, heap)
+		o, err := c.operand(ctx, rt, p, runtime.AllocConfig{Heap: heap, For: []string{s.Processor()}})
 		if err != nil {
 			return err
 		}
@@ -141,12 +141,12 @@ func (c *cli) call(ctx context.Context, rt *runtime.Runtime, s *runtime.Session,
 
 // operand allocates and fills the buffer of a parameter. The runtime closes it at its end: the remote may still hold it
 // when the call ended early.
-func (c *cli) operand(ctx context.Context, rt *runtime.Runtime, p parameter, heap string) (o operand, err error) {
+func (c *cli) operand(ctx context.Context, rt *runtime.Runtime, p parameter, cfg runtime.AllocConfig) (o operand, err error) {
 	if err := p.writable(); err != nil {
 		return o, err
 	}
 	if p.heap != "" {
-		heap = p.heap
+		cfg.Heap = p.heap
 	}
 	var data []byte
 	length := p.size
@@ -157,7 +157,8 @@ func (c *cli) operand(ctx context.Context, rt *runtime.Runtime, p parameter, hea
 		length = int64(len(data))
 	}
 	// An empty file is an empty range of a buffer: there are no empty buffers.
-	buf, err := rt.Alloc(ctx, runtime.AllocConfig{Size: max(length, 1), Heap: heap, Name: p.name})
+	cfg.Size, cfg.Name = max(length, 1), p.name
+	buf, err := rt.Alloc(ctx, cfg)
 	if err != nil {
 		return o, err
 	}

@@ -165,6 +165,18 @@ func TestCallTimeout(t *testing.T) {
 	}
 }
 
+func TestCrashReport(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "crashes")
+	o := tool(t, "call", "dsp0", "crash", "--arg", "0", "--crash-dir", dir)
+	o.want(t, exitCrashed, "", "the crash report is in "+dir)
+	_, path, _ := strings.Cut(o.stderr, "the crash report is in ")
+	b, err := os.ReadFile(filepath.Join(strings.TrimSpace(path), "report.json"))
+	if err != nil || !strings.Contains(string(b), "dsp0") {
+		t.Errorf("%s, %v", b, err)
+	}
+	tool(t, "call", "dsp0", "sum", "--arg", "x:01", "--crash-dir", dir).want(t, exitOK, "1\n", "")
+}
+
 // TestCallLeavesFiles wants that a call that did not succeed writes nothing.
 func TestCallLeavesFiles(t *testing.T) {
 	path := file(t, "result", "precious")

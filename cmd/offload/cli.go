@@ -59,6 +59,10 @@ func (c *cli) run(ctx context.Context, args []string) exitCode {
 		return exitInterrupted
 	}
 	fmt.Fprintf(c.stderr, "offload: %s\n", oneLine(err))
+	var crash *runtime.CrashError
+	if errors.As(err, &crash) && crash.Report != "" {
+		c.notef("the crash report is in %s", crash.Report)
+	}
 	if code == exitUsage {
 		fmt.Fprintf(c.stderr, "See \"%s --help\".\n", cmd.CommandPath())
 	}
@@ -93,7 +97,7 @@ board that needs no hardware, no root and no setup. Try:
 	f := root.PersistentFlags()
 	f.StringVar(&c.board, "board", c.environment("OFFLOAD_BOARD", "auto"),
 		"linux, sim (a simulated board), or auto: linux if this machine's kernel has remote processors, else sim")
-	f.StringVar(&c.profile, "profile", "", "board profile `FILE` (TOML) for the board of a Linux kernel")
+	f.StringVar(&c.profile, "profile", "", "board `FILE` (TOML) that is laid over what is known of this machine's board")
 	f.BoolVar(&c.json, "json", false, "print data as JSON")
 	f.DurationVar(&c.timeout, "timeout", 10*time.Second, "how long to wait for a processor's start and for each answer; 0: without end")
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "say more on standard error")

@@ -19,9 +19,9 @@ import (
 )
 
 const demoLong = `Find the edges in a picture with a remote processor, and show what happens on the way. The picture
-goes into a buffer of the heap "ddr"; the processor smooths it and finds the edges. Then one tile of
-the picture goes through sub-buffers in on-chip memory ("msmc"), where the processor finds its edges
-without smoothing, and comes back into the result. The host computes the same and compares.
+goes into a buffer; the processor smooths it and finds the edges. Then one tile of the picture goes
+through sub-buffers in on-chip memory, where the processor finds its edges without smoothing, and
+comes back into the result. The host computes the same and compares.
 
 PICTURE is a PNG or JPEG file; without one it is a photograph that ships with the tool.`
 
@@ -84,14 +84,17 @@ func (c *cli) demoCommand() *cobra.Command {
 	f.StringVarP(&output, "output", "o", "offload-demo.png", "`FILE` for the result, a PNG picture")
 	f.BoolVar(&both, "side-by-side", false, "write the picture and the result beside each other")
 	f.StringVar(&processor, "processor", "dsp0", "the processor that works")
-	f.StringVar(&d.heap, "heap", "ddr", "heap of the buffers")
-	f.StringVar(&d.tileHeap, "tile-heap", "msmc", "heap of the tile's sub-buffers")
-	fw.flags(cmd)
+	f.StringVar(&d.heap, "heap", "", "heap of the buffers (default: one that the processor reaches)")
+	f.StringVar(&d.tileHeap, "tile-heap", "", "heap of the tile's sub-buffers (default: an on-chip heap, or that of the buffers)")
+	fw.sessionFlags(cmd)
 	return cmd
 }
 
 func (d *demo) run(ctx context.Context, output string, both bool) error {
 	d.tile = middle(d.pic.width, d.pic.height)
+	if err := d.chooseTileHeap(); err != nil {
+		return err
+	}
 	if err := d.work(ctx); err != nil {
 		return err
 	}
@@ -115,6 +118,17 @@ func (d *demo) run(ctx context.Context, output string, both bool) error {
 	return nil
 }
 
+// chooseTileHeap takes on-chip memory if the board has some. Without, the sub-buffers come from their parents' heap.
+func (d *demo) chooseTileHeap() error {
+	list, err := d.rt.Heaps()
+	for _, h := range list {
+		if d.tileHeap == "" && h.OnChip && h.Mappable {
+			d.tileHeap = h.Name
+		}
+	}
+	return err
+}
+
 // middle is the tile: half the picture in both directions, in its middle.
 func middle(width, height int) image.Rectangle {
 	w, h := min(max(width/2, 1), tileWidth), min(max(height/2, 1), tileHeight)
@@ -130,7 +144,7 @@ func (d *demo) work(ctx context.Context) error {
 		name string
 		dst  **runtime.Buffer
 	}{{"picture", &in}, {"smooth", &smooth}, {"edges", &edges}} {
-		buf, err := d.rt.Alloc(ctx, runtime.AllocConfig{Size: n, Heap: d.heap, Name: b.name})
+		buf, err := d.rt.Alloc(ctx, runtime.AllocConfig{Size: n, Heap: d.heap, For: []string{d.s.Processor()}, Name: b.name})
 		if err != nil {
 			return err
 		}
@@ -301,7 +315,7 @@ func (d *demo) show(output string, wrong int) error {
 		kind = " (simulated)"
 	}
 	c.printf("%s on board %s%s finds the edges in %s, %d × %d pixels.\n", d.s.Processor(), d.rt.Board().Name(), kind, clean(d.pic.name), d.pic.width, d.pic.height)
-	c.printf("A tile of %d × %d pixels at (%d, %d) takes the way through %q, without smoothing.\n\n", d.tile.Dx(), d.tile.Dy(), d.tile.Min.X, d.tile.Min.Y, d.tileHeap)
+	c.printf("A tile of %d × %d pixels at (%d, %d) takes the way through sub-buffers, without smoothing.\n\n", d.tile.Dx(), d.tile.Dy(), d.tile.Min.X, d.tile.Min.Y)
 	t := newTable("BUFFER", "HEAP", ">BYTES", ">PHYSICAL", ">DEVICE")
 	for _, b := range d.buffers {
 		t.add(b.Name, b.Heap, grouped(uint64(b.Size)), b.Physical, b.Device)

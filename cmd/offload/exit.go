@@ -50,7 +50,7 @@ var exitCodes = []struct {
 	{exitPermission, "permission denied"},
 	{exitTimeout, "no answer in time"},
 	{exitCrashed, "the processor crashed"},
-	{exitNoMemory, "a heap is exhausted or too fragmented"},
+	{exitNoMemory, "a heap is exhausted or too fragmented, or a quota is used up"},
 	{exitBadFirmware, "the firmware image is defective or of another processor"},
 	{exitRemote, "the remote function said no"},
 	{exitUnsupported, "not possible with this board, kernel or firmware"},
@@ -106,7 +106,7 @@ func codeOf(err error) exitCode {
 		return exitInterrupted
 	case is(err, context.DeadlineExceeded, os.ErrDeadlineExceeded, firmware.ErrStuck, syscall.ETIMEDOUT):
 		return exitTimeout
-	case is(err, runtime.ErrNoMemory, syscall.ENOMEM):
+	case is(err, runtime.ErrNoMemory, runtime.ErrQuota, syscall.ENOMEM):
 		return exitNoMemory
 	case is(err, firmware.ErrBadImage):
 		return exitBadFirmware
@@ -118,7 +118,7 @@ func codeOf(err error) exitCode {
 		return exitBusy
 	case is(err, fs.ErrNotExist):
 		return exitNotFound
-	case is(err, errors.ErrUnsupported, bufmap.ErrNoAttachment, bufmap.ErrNoWindow, bufmap.ErrReach, bufmap.ErrNotContiguous,
+	case is(err, errors.ErrUnsupported, runtime.ErrNoHeap, bufmap.ErrNoAttachment, bufmap.ErrNoWindow, bufmap.ErrReach, bufmap.ErrNotContiguous,
 		bufmap.ErrNoTranslator):
 		return exitUnsupported
 	}

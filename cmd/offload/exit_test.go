@@ -42,6 +42,8 @@ func TestCodeOf(t *testing.T) {
 		{firmware.ErrCrashed, exitCrashed},
 		{runtime.ErrNoMemory, exitNoMemory},
 		{syscall.ENOMEM, exitNoMemory},
+		{runtime.ErrQuota, exitNoMemory},
+		{runtime.ErrNoHeap, exitUnsupported},
 		{&firmware.BadImageError{Code: firmware.NotELF}, exitBadFirmware},
 		{runtime.ErrTooLarge, exitUsage},
 		{runtime.ErrBadArguments, exitUsage},

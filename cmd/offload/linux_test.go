@@ -24,7 +24,7 @@ func fixture(t *testing.T) *cli {
 	tree.Mkdir("proc")
 	return &cli{
 		getenv: func(string) string { return "" },
-		linux:  runtime.LinuxConfig{SysRoot: tree.Path("sys"), DevRoot: tree.Path("dev"), ProcFS: tree.Path("proc"), FirmwareDir: tree.Root},
+		linux:  runtime.LinuxConfig{SysRoot: tree.Path("sys"), DevRoot: tree.Path("dev"), ProcFS: tree.Path("proc"), FirmwareDir: tree.Root, ProfileDir: "-"},
 	}
 }
 

@@ -35,7 +35,7 @@ func (c *cli) methodsCommand() *cobra.Command {
 				func(_ *runtime.Runtime, s *runtime.Session) error { return c.methods(s) })
 		},
 	}
-	i.flags(cmd)
+	i.sessionFlags(cmd)
 	return cmd
 }
 

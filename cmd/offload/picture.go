@@ -13,6 +13,7 @@ import (
 	_ "image/jpeg" // the formats that demo reads
 	"image/png"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -115,7 +116,8 @@ func checkOutput(path, input string) error {
 		}
 		return nil
 	}
-	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+	// The directory may be made, those above it are no business of ours.
+	if _, err := os.Stat(filepath.Dir(filepath.Dir(path))); err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	return nil
@@ -124,6 +126,9 @@ func checkOutput(path, input string) error {
 func writePicture(path string, img image.Image) error {
 	var b bytes.Buffer
 	if err := png.Encode(&b, img); err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	if err := os.Mkdir(filepath.Dir(path), 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {

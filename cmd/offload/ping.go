@@ -78,7 +78,7 @@ answers again. The exit code is 0 if every ping was answered, else that of the f
 	f.IntVarP(&p.count, "count", "n", 100, "number of pings; 0: until interrupted")
 	f.IntVar(&p.size, "size", 0, "`BYTES` that each ping carries; 0: a number")
 	f.DurationVar(&p.interval, "interval", 0, "pause between pings (1s with --count 0)")
-	i.flags(cmd)
+	i.sessionFlags(cmd)
 	return cmd
 }
 
