@@ -82,6 +82,9 @@ func testQuarantine(t *testing.T, e *env) {
 			_ = b.End(dmabuf.Read)
 		}
 	}
+	if err := b.BeginContext(e.ctx(t), dmabuf.Read); !errors.Is(err, runtime.ErrQuarantined) {
+		t.Errorf("bracket that would wait for a quarantined buffer: %v", err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
