@@ -61,7 +61,7 @@ func decodeValue(v *wire.Values, dst any) error {
 		}
 		return err
 	}
-	return v.Decode(dst)
+	return decodeKind(v, dst)
 }
 
 func store[T any](dst *T, x T, err error) error {
