@@ -13,18 +13,16 @@ import (
 
 // TestCheck runs the kit's own tests, with the examples of docs/protocol.md, and the fuzzing, under the sanitizers.
 func TestCheck(t *testing.T) {
-	needMake(t, "gcc")
 	fuzz := "FUZZ=200000"
 	if testing.Short() {
 		fuzz = "FUZZ=20000"
 	}
-	t.Log(run(t, "make", "-s", "BUILD="+t.TempDir(), fuzz, "check"))
+	t.Log(makeTarget(t, []string{"gcc"}, fuzz, "check"))
 }
 
 // TestSize compiles for the other processors and holds the kit below 8 KiB.
 func TestSize(t *testing.T) {
-	needMake(t, "arm-none-eabi-gcc", "aarch64-linux-gnu-gcc")
-	t.Log(run(t, "make", "-s", "BUILD="+t.TempDir(), "size"))
+	t.Log(makeTarget(t, []string{"arm-none-eabi-gcc", "aarch64-linux-gnu-gcc"}, "size"))
 }
 
 func methodNames(t *testing.T, p *peer) []string {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,13 +31,30 @@ func run(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// needMake needs make and the compilers.
-func needMake(t *testing.T, compilers ...string) {
+// build is where make puts what it builds: kept, so that it is built again only when something has changed.
+const build = "../../out/kit"
+
+// makeTarget runs make, which needs these compilers, and returns what it prints.
+func makeTarget(t *testing.T, compilers []string, args ...string) string {
 	t.Helper()
 	testenv.NeedCommand(t, "make")
 	for _, c := range compilers {
 		testenv.NeedCommand(t, c)
 	}
+	// go test must know these files, or it takes an old result for good when one of them changes.
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err == nil {
+		_, err = os.Stat("../../docs/protocol.md")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run(t, "make", append([]string{"-s", "BUILD=" + build}, args...)...)
 }
 
 // peer is the kit as a process.
@@ -49,9 +67,7 @@ type peer struct {
 // newPeer builds host/kit_host.c with the sanitizers and starts it.
 func newPeer(t *testing.T) *peer {
 	t.Helper()
-	needMake(t, "gcc")
-	build := t.TempDir()
-	run(t, "make", "-s", "BUILD="+build, "host")
+	makeTarget(t, []string{"gcc"}, "host")
 	cmd := exec.CommandContext(t.Context(), filepath.Join(build, "kit-host"))
 	in, err := cmd.StdinPipe()
 	if err != nil {

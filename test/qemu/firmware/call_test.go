@@ -4,7 +4,7 @@ package firmware_test
 
 import (
 	"bytes"
-	"slices"
+	"maps"
 	"strings"
 	"testing"
 
@@ -97,27 +97,29 @@ func TestSessions(t *testing.T) {
 	})
 }
 
-// TestSleep has answers come in the order in which they are due, and deadlines and cancelling noticed while the core
-// sleeps.
+// TestSleep has answers come later, and deadlines and cancelling noticed while the core sleeps.
 func TestSleep(t *testing.T) {
 	eachCore(t, func(t *testing.T, c *core) {
 		l := c.session(t, 0)
-		late := wire.AppendUint(wire.AppendUint(wire.AppendRequest(nil, 100, wire.Method{Name: []byte("sleep")}, 1, true), 60000), 20000)
-		for _, b := range [][]byte{l.encode("sleep", 60), l.encode("sleep", 2), l.encode("sleep", 100000), late} {
+		const late = 100
+		timed := wire.AppendUint(wire.AppendRequest(nil, late, wire.Method{Name: []byte("sleep")}, 1, true), 1e6)
+		timed = wire.AppendUint(timed, 20000)
+		first := l.id + 1
+		for _, b := range [][]byte{l.encode("sleep", 30), l.encode("sleep", 2), l.encode("sleep", 1000000), timed} {
 			if err := l.send(b); err != nil {
 				t.Fatal(err)
 			}
 		}
 		third := l.id
-		var got []wire.Code
+		got := map[uint32]wire.Code{}
 		for range 3 {
 			m, err := l.next()
 			if err != nil {
 				t.Fatal(err)
 			}
-			got = append(got, m.Code)
+			got[m.ID] = m.Code
 		}
-		if want := []wire.Code{0, wire.CodeLate, 0}; !slices.Equal(got, want) {
+		if want := (map[uint32]wire.Code{first: 0, first + 1: 0, late: wire.CodeLate}); !maps.Equal(got, want) {
 			t.Errorf("codes %v, want %v", got, want)
 		}
 		if err := l.send(wire.AppendUint(wire.AppendNotification(nil, wire.Method{Num: wire.MethodCancel}, 1), uint64(third))); err != nil {

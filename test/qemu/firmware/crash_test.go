@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/offload-runtime/offload/firmware"
 	"github.com/offload-runtime/offload/internal/wire"
 	"github.com/offload-runtime/offload/rpmsg"
 )
@@ -38,18 +39,26 @@ func (l *link) dies(b []byte) []wire.Message {
 // TestCrash crashes the core in every way it knows; recovery gives a new one each time.
 func TestCrash(t *testing.T) {
 	eachCore(t, func(t *testing.T, c *core) {
-		for _, test := range []struct {
-			method  string
-			arg     uint64
-			answers int
-		}{{"crash", 0, 0}, {"crash", 1, 1}, {"wild", unmapped[c.name], 0}} {
+		crash := func(method string, arg uint64) (answers int) {
 			l := c.session(t, 0)
-			if got := l.dies(l.encode(test.method, test.arg)); len(got) != test.answers {
-				t.Errorf("%s %#x: %d answers, want %d", test.method, test.arg, len(got), test.answers)
-			}
-			l = c.session(t, 0) // waits for recovery to announce the service
+			answers = len(l.dies(l.encode(method, arg)))
+			c.recovered(t)
+			l = c.session(t, 0)
 			if n := l.call("sum", []byte{1, 2}); n != 3 {
-				t.Errorf("after %s: sum %d", test.method, n)
+				t.Errorf("after %s: sum %d", method, n)
+			}
+			return answers
+		}
+		if n := crash("crash", 0); n != 0 {
+			t.Errorf("crash before the answer: %d answers", n)
+		}
+		if n := crash("wild", unmapped[c.name]); n != 0 {
+			t.Errorf("wild: %d answers", n)
+		}
+		// The kernel drops what was not read when the crash came, so an answer can be missed on a busy host, but not always.
+		for attempt := 0; crash("crash", 1) != 1; attempt++ {
+			if attempt == 10 {
+				t.Fatal("crash after the answer: never an answer")
 			}
 		}
 	})
@@ -74,7 +83,7 @@ func TestCrashTrace(t *testing.T) {
 			if err := l.send(l.encode(b, []uint64{0, unmapped[c.name]}[i])); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := c.WaitState(ctx, "crashed"); err != nil {
+			if _, err := c.WaitState(ctx, firmware.StateCrashed); err != nil {
 				t.Fatal(err)
 			}
 			c.waitTrace(t, want[c.name][i])
@@ -84,7 +93,7 @@ func TestCrashTrace(t *testing.T) {
 			if err := c.Recover(ctx); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := c.WaitState(ctx, "running"); err != nil {
+			if _, err := c.WaitState(ctx, firmware.StateRunning); err != nil {
 				t.Fatal(err)
 			}
 		}

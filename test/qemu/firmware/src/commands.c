@@ -34,8 +34,8 @@ static enum offload_done crash(struct offload_call *c, void *user)
 	SAY(c, "crashing, as asked");
 	if (after) {
 		offload_answer(c);
-		// Linux takes no messages of a core that it knows to have crashed: let this one arrive.
-		for (until = core_now() + 5000; core_now() < until;)
+		// Linux throws away what a program has not read of a core that crashed: let it read this.
+		for (until = core_now() + 50000; core_now() < until;)
 			;
 	}
 	core_undefined();

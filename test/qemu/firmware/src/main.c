@@ -27,8 +27,8 @@ int main(void)
 {
 	uint64_t next;
 
-	core_init();
 	*core_control(CTRL_ALIVE) = CTRL_ALIVE_MAGIC;
+	core_init();
 	trace("offload firmware for " CORE_NAME ", boot %u", (uint64_t)*core_control(CTRL_BOOTS));
 	rpmsg_start();
 	rpmsg_announce("rpmsg-raw", ECHO_ADDRESS);
