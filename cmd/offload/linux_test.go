@@ -43,6 +43,7 @@ func TestAuto(t *testing.T) {
 	run(t, t.Context(), c, "ls", name).want(t, exitOK, "running", "")
 	run(t, t.Context(), c, "start", name).want(t, exitBusy, "", "runs already")
 	run(t, t.Context(), c, "call", name, "sum", "--timeout", "20ms").want(t, exitTimeout, "", name)
+	run(t, t.Context(), c, "trace", name).want(t, exitUnsupported, "", name)
 	run(t, t.Context(), c, "heaps").want(t, exitOK, "HEAP", "has no heaps")
 	run(t, t.Context(), c, "call", "dsp9", "sum").want(t, exitNotFound, "", name)
 

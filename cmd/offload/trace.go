@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,6 +50,11 @@ processor is started first.`,
 func (c *cli) trace(ctx context.Context, p runtime.Processor, follow bool, lines int) error {
 	r := firmware.NewTraceReader(func() ([]byte, error) {
 		s, err := p.Trace()
+		if err != nil {
+			if state, e := p.Remoteproc().State(); e == nil && !state.Up() {
+				err = fmt.Errorf("%w; the processor is %s", err, state)
+			}
+		}
 		return []byte(s), err
 	})
 	if !follow {
