@@ -14,7 +14,14 @@
 // [Buffer.Begin] and [Buffer.End]). The runtime remembers whose copy of the bytes is newer, the CPU's caches or memory, and
 // issues DMA_BUF_IOCTL_SYNC only when that changes hands: a buffer that goes from call to call is never synchronised. A
 // bracket on a buffer that a call is using, and a call on a buffer with an open bracket, fail with [ErrBusy] where one of
-// the two writes.
+// the two writes. [Buffer.BeginContext] waits instead.
+//
+// # Memory
+//
+// [AllocConfig] names a heap or says what is needed: which processors, contiguous, on-chip, secure, what the CPU does.
+// [Runtime.Explain] says why a heap was chosen and the others were not. Memory of closed buffers rests, attached and mapped,
+// and is zeroed in the background; the next buffer of about that size has it in microseconds ([ReuseConfig]). [PoolConfig]
+// reserves buffers at the start, [Quota] limits them. docs/coherence.md says what to use when.
 //
 // # Calls that end early
 //
