@@ -75,6 +75,7 @@ struct attach_mapping {
 };
 
 /* attach_target.c */
+void attach_device_init(struct device *dev);
 struct attach_target *attach_target_create(struct device *dev, int refuse);
 struct attach_target *attach_target_get(struct attach_target *target);
 void attach_target_put(struct attach_target *target);

@@ -28,6 +28,7 @@ int attach_scout_init(void)
 		platform_device_unregister(scout);
 		return err;
 	}
+	attach_device_init(&scout->dev);
 #if defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE) || \
 	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU) || \
 	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU_ALL)

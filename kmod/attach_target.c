@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What buffers are attached to, and the end of all its mappings at once. */
 #include <linux/device.h>
+#include <linux/dma-mapping.h>
 #include <linux/slab.h>
 
 #include "attach.h"
+
+/**
+ * attach_device_init() - let a device have buffers in one piece
+ * @dev: what they will be attached to
+ *
+ * Who says nothing has a limit of 64 KiB for a piece, which is about hardware
+ * that walks scatter lists. A processor does not.
+ */
+void attach_device_init(struct device *dev)
+{
+	if (dev->dma_parms && !dev->dma_parms->max_segment_size)
+		dma_set_max_seg_size(dev, UINT_MAX);
+}
 
 struct attach_target *attach_target_create(struct device *dev, int refuse)
 {
@@ -13,6 +27,7 @@ struct attach_target *attach_target_create(struct device *dev, int refuse)
 	if (!target)
 		return NULL;
 
+	attach_device_init(dev);
 	kref_init(&target->ref);
 	target->dev = get_device(dev);
 	target->refuse = refuse;
