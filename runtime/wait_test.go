@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 
 	"github.com/offload-runtime/offload/dmabuf"
 	"github.com/offload-runtime/offload/runtime"
@@ -13,7 +14,9 @@ import (
 )
 
 // TestBeginContext: a bracket waits for the call that has the buffer, as long as its context lasts.
-func TestBeginContext(t *testing.T) {
+func TestBeginContext(t *testing.T) { synctest.Test(t, testBeginContext) }
+
+func testBeginContext(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	mux := sim.NewMux()
 	mux.HandleFunc("hold", func(c *sim.Call) error {
@@ -40,6 +43,7 @@ func TestBeginContext(t *testing.T) {
 	<-entered
 	over, cancel := context.WithCancel(t.Context())
 	go func() { opened <- b.BeginContext(over, dmabuf.Read) }()
+	synctest.Wait()
 	cancel()
 	if err := <-opened; !errors.Is(err, context.Canceled) {
 		t.Errorf("with a context that ends: %v", err)
@@ -56,6 +60,7 @@ func TestBeginContext(t *testing.T) {
 			})
 		}()
 	}
+	synctest.Wait()
 	select {
 	case err := <-opened:
 		t.Errorf("did not wait: %v", err)
