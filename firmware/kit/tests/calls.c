@@ -456,42 +456,6 @@ static void test_protocol_methods(void)
 	teardown(&f);
 }
 
-static void test_init(void)
-{
-	static const char *const names[] = { "", "abcdefghijklmnopqrstuvwxyzabcdefg" };
-	struct offload_method method = { "m", keep, NULL, 0 };
-	struct fixture f;
-	unsigned i;
-
-	setup(&f, &method, 1);
-	CHECK(offload_init(&f.server, NULL) != 0);
-	for (i = 0; i < 2; i++) {
-		method.name = names[i];
-		CHECK(offload_init(&f.server, &f.config) != 0);
-	}
-	method.name = NULL;
-	CHECK(offload_init(&f.server, &f.config) != 0);
-	method.name = "m";
-	method.run = NULL;
-	CHECK(offload_init(&f.server, &f.config) != 0);
-	method.run = keep;
-	f.config.mtu = 127;
-	CHECK(offload_init(&f.server, &f.config) != 0);
-	f.config.mtu = OFFLOAD_MTU + 1;
-	CHECK(offload_init(&f.server, &f.config) != 0);
-	f.config.mtu = 0;
-	f.config.address_bits = 65;
-	CHECK(offload_init(&f.server, &f.config) != 0);
-	f.config.address_bits = 0;
-	f.config.methods = NULL;
-	CHECK(offload_init(&f.server, &f.config) != 0);
-	f.config.method_count = 0;
-	CHECK(offload_init(&f.server, &f.config) == 0);
-	f.config.send = NULL;
-	CHECK(offload_init(&f.server, &f.config) != 0);
-	teardown(&f);
-}
-
 void test_calls(void)
 {
 	test_results();
@@ -502,5 +466,4 @@ void test_calls(void)
 	test_deadlines();
 	test_hello();
 	test_protocol_methods();
-	test_init();
 }

@@ -171,6 +171,7 @@ int main(int argc, char **argv)
 {
 	test_messages();
 	test_calls();
+	test_init();
 	test_buffers();
 	test_notes();
 	test_functions();

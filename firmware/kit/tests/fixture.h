@@ -51,6 +51,7 @@ uint32_t error_code(struct fixture *f);
 
 void test_messages(void);
 void test_calls(void);
+void test_init(void);
 void test_buffers(void);
 void test_notes(void);
 void test_functions(void);

@@ -23,7 +23,7 @@
 
 /* Until the CPU itself has run CPU_OFF; generous, for an emulator on a busy host. */
 #define PSCI_RESET_TIMEOUT_US	2000000
-#define PSCI_ALIVE_TIMEOUT_US	2000000
+#define PSCI_ALIVE_TIMEOUT_US	10000000
 
 /*
  * The conduit comes from the device tree: QEMU 7.2 announces no SMCCC
