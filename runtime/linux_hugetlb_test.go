@@ -17,7 +17,7 @@ func TestLinuxHugetlbHeap(t *testing.T) {
 	testenv.NeedRoot(t)
 	testenv.NeedDevice(t, "/dev/udmabuf")
 	testenv.NeedDevice(t, "/sys/kernel/mm/hugepages/hugepages-2048kB")
-	testenv.NeedDevice(t, "/sys/class/remoteproc/remoteproc0")
+	testenv.NeedGlob(t, "/sys/class/remoteproc/remoteproc*")
 	for _, processor := range processors(t) {
 		t.Run(processor, func(t *testing.T) {
 			board, err := runtime.OpenLinux(t.Context(), runtime.LinuxConfig{})
