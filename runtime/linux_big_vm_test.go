@@ -55,6 +55,7 @@ func TestBigBuffer(t *testing.T) {
 		t.Error(err)
 	}
 	// The memory is free again.
+	b.settled(t, before)
 	again := b.alloc(t, "ddr", size)
 	if err := again.Close(); err != nil {
 		t.Error(err)
@@ -62,5 +63,5 @@ func TestBigBuffer(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	settled(t, before)
+	b.settled(t, before)
 }

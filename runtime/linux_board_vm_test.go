@@ -157,10 +157,13 @@ func kernelUse(t testing.TB) (u use) {
 	return u
 }
 
-// settled waits until the kernel has as much as before: the last reference to a file is dropped a little after the close
-// that gave it up (fput).
-func settled(t testing.TB, before use) {
+// settled gives back what rests for reuse, and waits until the kernel has as much as before: the last reference to a file is
+// dropped a little after the close that gave it up (fput).
+func (b *board) settled(t testing.TB, before use) {
 	t.Helper()
+	if _, err := b.rt.Trim(); err != nil {
+		t.Error(err)
+	}
 	ctx := deadline(t)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		now := kernelUse(t)

@@ -117,7 +117,7 @@ func TestLinuxCycles(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	settled(t, before)
+	b.settled(t, before)
 	t.Logf("buffers and attachments in the kernel: %+v before, %+v with the buffers, %+v after", before, held, kernelUse(t))
 }
 

@@ -18,6 +18,7 @@ func TestLinuxHugetlbHeap(t *testing.T) {
 	testenv.NeedDevice(t, "/dev/udmabuf")
 	testenv.NeedDevice(t, "/sys/kernel/mm/hugepages/hugepages-2048kB")
 	testenv.NeedGlob(t, "/sys/class/remoteproc/remoteproc*")
+	hugePages(t, 32)
 	for _, processor := range processors(t) {
 		t.Run(processor, func(t *testing.T) {
 			board, err := runtime.OpenLinux(t.Context(), runtime.LinuxConfig{})

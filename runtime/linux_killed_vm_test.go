@@ -59,7 +59,7 @@ func TestLinuxKilled(t *testing.T) {
 		if err := cmd.Wait(); !ready || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 			t.Fatalf("%v, it said: %s", err, said.String())
 		}
-		settled(t, before)
+		b.settled(t, before)
 		if state, err := b.life.State(); err != nil || state != firmware.StateRunning {
 			t.Fatalf("state %q, %v", state, err)
 		}
@@ -86,8 +86,8 @@ func TestLinuxKilled(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+		b.settled(t, before)
 	}
-	settled(t, before)
 }
 
 // beKilled works until it is killed.

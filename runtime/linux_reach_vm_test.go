@@ -34,5 +34,5 @@ func TestR5FReach(t *testing.T) {
 	if err := errors.Join(buf.Close(), low.Close(), s.Close()); err != nil {
 		t.Error(err)
 	}
-	settled(t, before)
+	b.settled(t, before)
 }
