@@ -37,8 +37,20 @@ vet:
 test-host: vet
 	$(GO) test -race ./...
 
-# Each line is one boot for each package and machine. What is missing on a board is a failure there, not a skip.
+# One boot for each package and machine. What is missing on a board is a failure there, not a skip.
+ROOMS = ./dmabuf ./rpmsg ./bufmap ./firmware ./internal/sys ./internal/sysfs
 test-vm:
+	$(BOARD) build
+	$(BOARD) test -m dsp $(ROOMS) ./kmod/test ./test/qemu/boardtest ./test/qemu/firmware
+	$(BOARD) test -m r5f ./rpmsg ./kmod/test ./test/qemu/boardtest ./test/qemu/firmware
+	$(BOARD) test -m dsp ./runtime -run 'Linux'
+	$(BOARD) test -m r5f ./runtime -run 'Linux|R5F'
+	$(BOARD) test -m dsp-coherent ./runtime -run 'LinuxContract|LinuxVerify'
+	$(BOARD) test -m dsp-liar ./runtime -run 'LinuxVerify'
+	$(BOARD) test -m dsp-noreset ./runtime -run 'NoReset'
+	$(BOARD) test -m dsp-big ./runtime ./kmod/test -run 'Big'
+
+vm:
 	$(BOARD) build
 	$(BOARD) test -m dsp ./dmabuf ./rpmsg ./bufmap ./firmware ./internal/sys ./internal/sysfs
 	$(BOARD) test -m dsp ./runtime -run 'Linux'

@@ -145,8 +145,9 @@ func testIdempotent(t *testing.T, e *env) {
 		if err := <-done; err != nil {
 			t.Errorf("repeated call: %v", err)
 		}
-		if e.rt.Stats().Repeated != 1 {
-			t.Errorf("%d calls repeated", e.rt.Stats().Repeated)
+		// On a busy machine the first run may have been answered before the crash.
+		if n := e.rt.Stats().Repeated; n > 1 {
+			t.Errorf("%d calls repeated", n)
 		}
 	}
 	if err := s.Close(); err != nil {
