@@ -24,27 +24,34 @@ type heldMessage struct {
 }
 
 func (h *heldMessage) hold(f func()) {
-	h.release()
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.deliver = f
+	before := h.swapLocked(f)
 	h.full.Store(true)
 	h.timer = time.AfterFunc(reorderFlush, h.release)
+	h.mu.Unlock()
+	if before != nil {
+		before()
+	}
 }
 
 func (h *heldMessage) release() {
 	h.mu.Lock()
-	f := h.deliver
-	h.deliver = nil
+	f := h.swapLocked(nil)
 	h.full.Store(false)
-	if h.timer != nil {
-		h.timer.Stop()
-		h.timer = nil
-	}
 	h.mu.Unlock()
 	if f != nil {
 		f()
 	}
+}
+
+// swapLocked puts f in the place of the message that is held, and returns that.
+func (h *heldMessage) swapLocked(f func()) (before func()) {
+	before, h.deliver = h.deliver, f
+	if h.timer != nil {
+		h.timer.Stop()
+		h.timer = nil
+	}
+	return before
 }
 
 // sendDisturbed is conn.push while faults are armed.
