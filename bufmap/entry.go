@@ -126,7 +126,11 @@ func (e *Entry) Attached(t *Target) bool {
 
 // Attach learns the address of the buffer for t, unless that is known already, and holds the attachment until Detach, Renew
 // or Close. fresh says that this call made the attachment, for which the kernel has cleaned the CPU's caches.
-func (e *Entry) Attach(t *Target) (fresh bool, err error) {
+func (e *Entry) Attach(t *Target) (fresh bool, err error) { return e.AttachAnew(t, nil) }
+
+// AttachAnew is Attach. If an attachment of an earlier generation ends with it, ending is called before; its error is the
+// result and changes nothing. ending must not use the target.
+func (e *Entry) AttachAnew(t *Target, ending func(Result) error) (fresh bool, err error) {
 	if e.Attached(t) {
 		return false, nil
 	}
@@ -143,6 +147,11 @@ func (e *Entry) Attach(t *Target) (fresh bool, err error) {
 	generation := t.generation.Load()
 	if e.Attached(t) {
 		return false, nil
+	}
+	if _, old := t.attached[e]; old && ending != nil {
+		if err := ending(e.rest.results[t.index]); err != nil {
+			return false, err
+		}
 	}
 	if err := e.detachLocked(t); err != nil {
 		return false, err
@@ -198,6 +207,19 @@ func (e *Entry) Detach(t *Target) error {
 	err := e.detachLocked(t)
 	e.slot(t).Store(0)
 	return err
+}
+
+// Expire closes an attachment of an earlier generation. Its address is refused with ErrStale as before.
+func (e *Entry) Expire(t *Target) error {
+	if e.m != t.m {
+		return e.noAddress(t, 0)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.Attached(t) {
+		return nil
+	}
+	return e.detachLocked(t)
 }
 
 // detachLocked closes the attachment. The address it leaves is told from one that never was.

@@ -45,6 +45,19 @@ func (t *Target) Generation() uint32 { return t.generation.Load() }
 // on. The attachments from before are closed, which a kernel of TI's needs before a buffer is attached again
 // (attachments are found by device and buffer there, so a late close would end the new one).
 func (t *Target) Renew() error {
+	t.Expire()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var errs []error
+	for e := range t.attached {
+		errs = append(errs, e.detachLocked(t))
+	}
+	return joinf(errs, "renewing the attachments of %s", t.name)
+}
+
+// Expire is Renew without its end: the attachments stay until Entry.Expire or the next Attach of each buffer. It is for
+// owners of buffers whose caches must be written back before an attachment ends.
+func (t *Target) Expire() {
 	for {
 		old := t.generation.Load()
 		next := old + 1
@@ -57,11 +70,9 @@ func (t *Target) Renew() error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var errs []error
 	for e := range t.attached {
-		errs = append(errs, e.detachLocked(t))
+		e.slot(t).Store(stale)
 	}
-	return joinf(errs, "renewing the attachments of %s", t.name)
 }
 
 // Map is the buffers of one runtime and the processors they are for. Lookups take no locks.

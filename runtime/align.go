@@ -26,7 +26,7 @@ func (b *Buffer) place(list []*processor, align int64) (off uint64, at bufmap.Ph
 		if len(list) == 0 || b.memNewer || slices.Contains(list, p) {
 			continue
 		}
-		if err := b.entry.Detach(p.target); err != nil {
+		if err := b.detach(p); err != nil {
 			return 0, 0, err
 		}
 	}

@@ -163,6 +163,9 @@ func (l *link) unsent(i uint8, c *call, err error) error {
 	}
 	if l.withdraw(i, c) {
 		l.give(i)
+		if !l.alive() { // it is being ended by others, who may have closed the endpoint already
+			err = l.err
+		}
 		return joined(err, c.release())
 	}
 	<-c.done // the link died meanwhile

@@ -47,7 +47,15 @@ func (b *Buffer) toCPU(a dmabuf.Access) error {
 
 // attach makes sure that the processor has an address of the buffer. A fresh attachment has cleaned the caches.
 func (b *Buffer) attach(p *processor) (fresh bool, err error) {
-	fresh, err = b.entry.Attach(p.target)
+	if b.entry.Attached(p.target) {
+		return false, nil
+	}
+	fresh, err = b.entry.AttachAnew(p.target, func(r bufmap.Result) error {
+		if !p.invalidates(r) {
+			return nil
+		}
+		return b.writeBack(p)
+	})
 	if errors.Is(err, bufmap.ErrNotContiguous) {
 		err = fmt.Errorf("%w; allocate it from a contiguous heap", err)
 	}

@@ -53,8 +53,9 @@ func (p *processor) stood(generation uint32) error {
 	p.over = generation
 	limbo := p.limbo
 	p.limbo = nil
-	errs := []error{p.target.Renew()}
+	p.target.Expire()
 	p.mu.Unlock()
+	errs := []error{p.rt.letGo(p)}
 	for _, x := range limbo {
 		for _, b := range x.refs {
 			errs = append(errs, b.release(x.ticket))
@@ -118,6 +119,7 @@ func (s *Session) recover(l *link) {
 	defer wait.Stop()
 	pause, died := time.Millisecond, time.Now()
 	var last error
+	mute := 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -130,7 +132,8 @@ func (s *Session) recover(l *link) {
 		if state == firmware.StateOffline {
 			s.report(s.proc.stood(l.generation))
 		}
-		if err == nil && s.ours(l, state, time.Since(died)) {
+		if err == nil && (s.ours(l, state, time.Since(died)) || mute >= muteTries && s.cfg.Recovery == RecoverRestart) {
+			mute = 0
 			if last = s.restart(ctx, l); errors.Is(last, errTooOften) {
 				s.lose(l, last)
 				return
@@ -140,6 +143,9 @@ func (s *Session) recover(l *link) {
 		if err == nil && (state == firmware.StateRunning || state == firmware.StateAttached) {
 			if last = s.reconnect(ctx, l); last == nil {
 				return
+			}
+			if errors.Is(last, errMute) {
+				mute++
 			}
 		}
 		pause = min(2*pause, 50*time.Millisecond)
@@ -164,6 +170,9 @@ func (s *Session) reconnect(ctx context.Context, l *link) error {
 		s.report(s.proc.stood(l.generation))
 	}
 	if err := s.open(attempt, conn); err != nil {
+		if attempt.Err() != nil && ctx.Err() == nil {
+			return fmt.Errorf("%w: %w", errMute, err)
+		}
 		return err
 	}
 	s.log.Info("processor is back", "generation", s.proc.target.Generation())
@@ -180,6 +189,8 @@ func ended(err error) bool {
 var (
 	// errSilent is the cause of a death by missing heartbeats.
 	errSilent = errors.New("firmware is silent")
+	// errMute is a processor that announced its service and does not answer.
+	errMute = errors.New("firmware does not answer")
 	// errTooOften ends RecoverRestart.
 	errTooOften = errors.New("it was restarted too often")
 )
@@ -195,6 +206,10 @@ func (s *Session) lose(l *link, why error) {
 	s.log.Error("session lost", "error", s.lost)
 	s.wakeLocked()
 }
+
+// muteTries is how many attempts to talk to a processor that came back, of a second each, may go without an answer before
+// RecoverRestart restarts it: messages may be lost.
+const muteTries = 2
 
 // kernelTime is how long a kernel whose recovery is enabled may take to begin it.
 const kernelTime = time.Second
@@ -226,11 +241,12 @@ func (s *Session) restart(ctx context.Context, l *link) error {
 	s.restarts = append(s.restarts, now)
 	s.log.Warn("restarting the processor", "generation", l.generation)
 	rp := s.proc.Remoteproc()
+	generation := s.proc.target.Generation()
 	err := rp.Stop(ctx)
 	if errors.Is(err, firmware.ErrCrashed) { // kernels before 6.12.117 cannot stop a crashed processor
 		err = rp.Recover(ctx)
 	} else if err == nil || errors.Is(err, firmware.ErrNotRunning) {
-		if err = s.proc.stood(l.generation); err == nil {
+		if err = s.proc.stood(generation); err == nil {
 			err = rp.Start(ctx)
 		}
 	}

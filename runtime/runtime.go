@@ -64,6 +64,7 @@ type Runtime struct {
 // processor is a Processor of the board with its place in the buffer map.
 type processor struct {
 	Processor
+	rt     *Runtime
 	info   ProcessorInfo
 	target *bufmap.Target
 
@@ -100,7 +101,7 @@ func New(c Config) (*Runtime, error) {
 		if err != nil {
 			return nil, fmt.Errorf("starting the runtime on %s: %w", c.Board.Name(), err)
 		}
-		rt.processors = append(rt.processors, &processor{Processor: p, info: info, target: t})
+		rt.processors = append(rt.processors, &processor{Processor: p, rt: rt, info: info, target: t})
 	}
 	if err := rt.stock(c); err != nil {
 		return nil, fmt.Errorf("starting the runtime on %s: %w", c.Board.Name(), errors.Join(err, rt.Close()))

@@ -60,8 +60,8 @@ type Recovery uint8
 const (
 	// RecoverWait waits for the kernel, or somebody else, to restart the processor.
 	RecoverWait Recovery = iota
-	// RecoverRestart restarts a processor that crashed and is not restarted by the kernel, or that is silent (Heartbeat). One
-	// that was stopped on purpose stays stopped.
+	// RecoverRestart restarts a processor that crashed and is not restarted by the kernel, that is silent (Heartbeat), or that
+	// came back and does not answer hello. One that was stopped on purpose stays stopped.
 	RecoverRestart
 )
 
