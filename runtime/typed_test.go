@@ -85,6 +85,7 @@ func TestTypedResults(t *testing.T) {
 	refuses[string](t, s, 1)
 	refuses[bool](t, s, nil)
 	refuses[map[string]int](t, s, "x")
+	refuses[map[string]int](t, s, map[string]any{"a": 1, "b": "x"}) // half of it is stored when the other turns out wrong
 }
 
 func TestTypedMethod(t *testing.T) {
