@@ -79,21 +79,26 @@ func (l *linux) measure(h *HeapInfo) {
 		}
 		return
 	}
-	// The carveout heap of kmod/ has its counters beside its node.
-	d := sysfs.Dir{Root: l.c.SysRoot}
-	read := func(attr string) int64 {
-		for _, class := range []string{"class/dma_heap", "class/misc"} {
-			for _, node := range []string{h.Name, "dma_heap!" + h.Name} {
-				if s, err := d.ReadAttr(class + "/" + node + "/" + attr); err == nil {
-					if n, err := strconv.ParseInt(strings.TrimSpace(s), 0, 64); err == nil && n >= 0 {
-						return n
-					}
+	// The carveout heap of kmod/ has counters beside its device.
+	drivers := sysfs.Dir{Root: l.c.SysRoot}
+	const driver = "bus/platform/drivers/carveout_heap"
+	devices, err := drivers.List(driver)
+	if err != nil {
+		return
+	}
+	for _, d := range devices {
+		dir := driver + "/" + d + "/heap/"
+		if name, err := drivers.ReadAttr(dir + "name"); err != nil || name != h.Name {
+			continue
+		}
+		for attr, dst := range map[string]*int64{"size": &h.Size, "free": &h.Free, "largest_free": &h.LargestFree} {
+			if s, err := drivers.ReadAttr(dir + attr); err == nil {
+				if n, err := strconv.ParseInt(strings.TrimSpace(s), 0, 64); err == nil && n >= 0 {
+					*dst = n
 				}
 			}
 		}
-		return -1
 	}
-	h.Size, h.Free, h.LargestFree = read("size"), read("free"), read("largest_free")
 }
 
 // Alloc allocates from /dev/dma_heap/NAME.
