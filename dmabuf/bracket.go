@@ -11,13 +11,17 @@ import (
 )
 
 // Begin opens a bracket and makes what devices wrote visible to the CPU (SYNC with START). If the SYNC fails no bracket is
-// open.
+// open. Brackets of one buffer begin and end one after the other, as exporters synchronise (cma_heap_dma_buf_begin_cpu_access
+// holds the buffer's lock).
 func (b *Buffer) Begin(a Access) error {
-	if err := b.Open(a); err != nil {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.openLocked(a); err != nil {
 		return err
 	}
-	if err := b.SyncStart(a); err != nil {
-		if e := b.Shut(a); e != nil {
+	if err := b.ops.BeginCPUAccess(a); err != nil {
+		err = b.syncError("START", a, err)
+		if e := b.shutLocked(a); e != nil {
 			return errors.Join(err, e)
 		}
 		return err
@@ -28,13 +32,15 @@ func (b *Buffer) Begin(a Access) error {
 // End makes what the CPU wrote visible to devices (SYNC with END) and closes the bracket, also when the SYNC fails.
 func (b *Buffer) End(a Access) error {
 	b.mu.Lock()
-	err := b.bracketLocked(a)
-	b.mu.Unlock()
-	if err != nil {
+	defer b.mu.Unlock()
+	if err := b.bracketLocked(a); err != nil {
 		return err
 	}
-	err = b.SyncEnd(a)
-	if e := b.Shut(a); e != nil {
+	var err error
+	if e := b.ops.EndCPUAccess(a); e != nil {
+		err = b.syncError("END", a, e)
+	}
+	if e := b.shutLocked(a); e != nil {
 		return errors.Join(err, e)
 	}
 	return err
@@ -60,11 +66,15 @@ func (b *Buffer) View(a Access, f func([]byte) error) (err error) {
 // Open opens a bracket without SYNC, for a caller that knows that no device touched the buffer since the last one. The
 // first one maps the buffer.
 func (b *Buffer) Open(a Access) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.openLocked(a)
+}
+
+func (b *Buffer) openLocked(a Access) error {
 	if !a.valid() {
 		return b.invalid("opening a bracket", a)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if err := b.mapLocked(); err != nil {
 		return err
 	}
@@ -81,6 +91,10 @@ func (b *Buffer) Open(a Access) error {
 func (b *Buffer) Shut(a Access) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.shutLocked(a)
+}
+
+func (b *Buffer) shutLocked(a Access) error {
 	if err := b.bracketLocked(a); err != nil {
 		return err
 	}
@@ -116,7 +130,7 @@ func (b *Buffer) SyncStart(a Access) error {
 		return b.errorf("SYNC START", os.ErrClosed)
 	}
 	if err := b.ops.BeginCPUAccess(a); err != nil {
-		return fmt.Errorf("%v: SYNC START for %v: %w", b, a, err)
+		return b.syncError("START", a, err)
 	}
 	return nil
 }
@@ -132,9 +146,13 @@ func (b *Buffer) SyncEnd(a Access) error {
 		return b.errorf("SYNC END", os.ErrClosed)
 	}
 	if err := b.ops.EndCPUAccess(a); err != nil {
-		return fmt.Errorf("%v: SYNC END for %v: %w", b, a, err)
+		return b.syncError("END", a, err)
 	}
 	return nil
+}
+
+func (b *Buffer) syncError(which string, a Access, err error) error {
+	return fmt.Errorf("%v: SYNC %s for %v: %w", b, which, a, err)
 }
 
 // Bytes returns the whole buffer while a bracket is open, else ErrNoBracket. The slice is valid until the bracket closes.
