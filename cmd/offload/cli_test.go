@@ -152,7 +152,7 @@ func TestJSON(t *testing.T) {
 // TestFlags gives nonsense to every flag of every command.
 func TestFlags(t *testing.T) {
 	// Flags that take any text, where nonsense is another error or none.
-	text := map[string]bool{"heap": true, "tile-heap": true, "firmware": true, "profile": true, "output": true, "processor": true, "crash-dir": true}
+	text := map[string]bool{"heap": true, "tile-heap": true, "firmware": true, "profile": true, "output": true, "processor": true, "crash-dir": true, "from": true}
 	tried := 0
 	var walk func(cmd *cobra.Command, path []string)
 	walk = func(cmd *cobra.Command, path []string) {

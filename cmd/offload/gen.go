@@ -47,6 +47,10 @@ func (c *cli) genCommand() *cobra.Command {
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case f.pkg != "" && f.from == "":
+				return usagef("--package is for --from; a description says its package itself")
+			case f.from != "" && (f.goFile != "" || f.c != ""):
+				return usagef("--go and --c are for a description; --from prints one")
 			case (f.from == "") == (len(args) == 0):
 				return usagef("either a description (FILE.go) or --from PROCESSOR")
 			case f.from != "":
@@ -59,12 +63,15 @@ func (c *cli) genCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.goFile, "go", "", "`FILE` of the client, instead of FILE_offload.go; - is standard output")
 	cmd.Flags().StringVar(&f.c, "c", "", "`DIRECTORY` of the C files; without it there are none")
 	cmd.Flags().StringVar(&f.from, "from", "", "`PROCESSOR` whose firmware is asked for its methods")
-	cmd.Flags().StringVar(&f.pkg, "package", "remote", "with --from: the package of the description")
+	cmd.Flags().StringVar(&f.pkg, "package", "", "with --from: the package `NAME` of the description (default remote)")
 	f.firmware.flags(cmd)
 	return cmd
 }
 
 func (c *cli) skeleton(s *runtime.Session, pkg string) error {
+	if pkg == "" {
+		pkg = "remote"
+	}
 	r := s.Remote()
 	text, err := gen.Skeleton(pkg, r.Name, r.Methods)
 	if err != nil {

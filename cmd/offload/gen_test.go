@@ -51,6 +51,8 @@ func TestGenErrors(t *testing.T) {
 	}{
 		{nil, exitUsage, "either a description"},
 		{[]string{bad, "--from", "dsp0"}, exitUsage, "either a description"},
+		{[]string{good, "--package", "p"}, exitUsage, "--package is for --from"},
+		{[]string{"--from", "dsp0", "--c", "."}, exitUsage, "--go and --c are for a description"},
 		{[]string{bad}, exitUsage, bad + ":4:3: method M: the first parameter is a context.Context"},
 		{[]string{file(t, "a.txt", "")}, exitUsage, "a description is a Go file"},
 		{[]string{"/nonexistent/a.go"}, exitNotFound, "/nonexistent/a.go"},
