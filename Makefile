@@ -21,7 +21,7 @@ help:
 	@echo '  make build       out/offload'
 
 demo:
-	@$(GO) run ./cmd/offload demo -o out/demo.png
+	@$(GO) run ./cmd/offload demo --board sim -o out/demo.png
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o out/offload ./cmd/offload

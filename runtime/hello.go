@@ -97,7 +97,7 @@ func parseHello(v wire.Values) (r RemoteInfo, methods int, err error) {
 		wide   *uint64
 	}{
 		{"version", wire.Version, wire.Version, &r.Version, nil},
-		{"MTU", 64, 1 << 16, &r.MTU, nil},
+		{"MTU", 128, 1 << 16, &r.MTU, nil},
 		{"window", 1, 1 << 16, &r.Window, nil},
 		{"cache line", 1, 1 << 12, &r.CacheLine, nil},
 		{"address bits", 1, 64, &r.AddressBits, nil},
