@@ -51,13 +51,6 @@ test-vm:
 	$(BOARD) test -m dsp-big ./runtime ./kmod/test -run 'Big'
 
 vm:
-	$(BOARD) build
-	$(BOARD) test -m dsp ./dmabuf ./rpmsg ./bufmap ./firmware ./internal/sys ./internal/sysfs
-	$(BOARD) test -m dsp ./runtime -run 'Linux'
-	$(BOARD) test -m r5f ./runtime ./rpmsg -run 'Linux|Kernel'
-	$(BOARD) test -m dsp-coherent ./runtime -run 'LinuxContract'
-
-vm:
 	$(BOARD) shell -m $(MACHINE)
 
 bench:
