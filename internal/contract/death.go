@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	goruntime "runtime"
 	"sync"
 	"testing"
 	"time"
@@ -67,6 +68,7 @@ func testQuarantine(t *testing.T, e *env) {
 	sent := e.rt.Stats().BytesSent
 	go func() { _ = s.Call(hanging, "hang", nil) }()
 	for e.rt.Stats().BytesSent == sent && hanging.Err() == nil {
+		goruntime.Gosched() // an emulated board has one CPU
 	}
 	// On a busy machine a deadline may pass before the request is sent, and then nothing is quarantined.
 	for abandoned := e.rt.Stats().Abandoned; e.rt.Stats().Abandoned == abandoned; {
@@ -223,6 +225,7 @@ func testCloseDuringCall(t *testing.T, e *env) {
 	done := make(chan error, 1)
 	go func() { done <- s.Call(e.ctx(t), "sleep", nil, 10000) }()
 	for e.rt.Stats().BytesSent == sent {
+		goruntime.Gosched() // an emulated board has one CPU
 		if err := t.Context().Err(); err != nil {
 			t.Fatal(err)
 		}

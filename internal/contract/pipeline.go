@@ -5,6 +5,7 @@ package contract
 import (
 	"context"
 	"errors"
+	goruntime "runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +110,7 @@ func testControl(t *testing.T, e *env) {
 		wg.Go(func() { _ = s.Call(ctx, "sleep", nil, 60000) })
 	}
 	for e.rt.Stats().BytesSent == sent && ctx.Err() == nil {
+		goruntime.Gosched() // an emulated board has one CPU
 	}
 	if err := s.Call(e.ctx(t), "ping", nil, 1); err != nil {
 		t.Errorf("ping with a full window: %v", err)
@@ -135,6 +137,7 @@ func testIdempotent(t *testing.T, e *env) {
 		sent := e.rt.Stats().BytesSent
 		go func() { done <- s.Call(e.ctx(t), "sleep", nil, 200) }()
 		for e.rt.Stats().BytesSent == sent {
+			goruntime.Gosched() // an emulated board has one CPU
 			if err := t.Context().Err(); err != nil {
 				t.Fatal(err)
 			}
