@@ -83,7 +83,9 @@ func (b *Buffer) openLocked(a Access) error {
 			return b.errorf("opening a bracket", err)
 		}
 	}
-	b.brackets++
+	if b.brackets++; b.brackets == 1 {
+		b.shown.Store(&b.window)
+	}
 	return nil
 }
 
@@ -98,7 +100,9 @@ func (b *Buffer) shutLocked(a Access) error {
 	if err := b.bracketLocked(a); err != nil {
 		return err
 	}
-	b.brackets--
+	if b.brackets--; b.brackets == 0 {
+		b.shown.Store(nil)
+	}
 	if b.checked && b.brackets == 0 {
 		if err := sys.Mprotect(b.mapping, sys.ProtNone); err != nil {
 			return b.errorf("closing a bracket", err)
@@ -157,16 +161,15 @@ func (b *Buffer) syncError(which string, a Access, err error) error {
 
 // Bytes returns the whole buffer while a bracket is open, else ErrNoBracket. The slice is valid until the bracket closes.
 func (b *Buffer) Bytes() ([]byte, error) {
+	if p := b.shown.Load(); p != nil {
+		return *p, nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case b.closed:
+	if b.closed {
 		return nil, b.errorf("bytes", os.ErrClosed)
-	case b.brackets == 0:
-		return nil, b.errorf("bytes", ErrNoBracket)
 	}
-	n := int(b.info.Size)
-	return b.mapping[:n:n], nil
+	return nil, b.errorf("bytes", ErrNoBracket)
 }
 
 // Base returns the address of the mapping, which it makes if there is none yet. It serves to find the buffer of a
@@ -225,7 +228,7 @@ func (b *Buffer) mapLocked() error {
 	if int64(len(p)) < b.info.Size {
 		return b.errorf("mapping", errors.Join(fmt.Errorf("the exporter mapped %d of %d bytes", len(p), b.info.Size), b.ops.Munmap(p)))
 	}
-	b.mapping = p
+	b.mapping, b.window = p, p[:b.info.Size:b.info.Size]
 	if b.checked {
 		if err := b.fence(true); err != nil {
 			b.mapping = nil

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"sync"
+	"sync/atomic"
 )
 
 // Ops is what the exporter of a buffer does for it: the part of the kernel's struct dma_buf_ops that user space can reach.
@@ -54,9 +55,13 @@ type Buffer struct {
 
 	mu       sync.Mutex
 	mapping  []byte // nil until the first CPU access
+	window   []byte // the mapping without what lies behind the buffer
 	brackets int    // open brackets
 	checked  bool   // mapping is inaccessible while brackets == 0
 	closed   bool   // written with life and mu held
+
+	// shown is &window while a bracket is open, so that Bytes takes no lock.
+	shown atomic.Pointer[[]byte]
 }
 
 // New returns a buffer of an exporter of the caller's own, as dma_buf_export does in the kernel. The buffer owns what is
@@ -126,6 +131,7 @@ func (b *Buffer) Close() error {
 		return nil
 	}
 	b.closed = true
+	b.shown.Store(nil)
 	var errs []error
 	if b.brackets > 0 {
 		errs = append(errs, fmt.Errorf("%d CPU access brackets were still open", b.brackets))

@@ -34,9 +34,10 @@ type Sub struct {
 	brackets atomic.Int32
 
 	note   sync.Mutex
-	marked bool   // MarkDirty was called
-	dirty  []span // marked
-	below  []span // committed by nested sub-buffers
+	noted  atomic.Bool // something of the following is set
+	marked bool        // MarkDirty was called
+	dirty  []span      // marked
+	below  []span      // committed by nested sub-buffers
 	whole  [1]span
 	nested *Set
 }

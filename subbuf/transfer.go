@@ -22,6 +22,7 @@ func (s *Sub) MarkDirty(off, n int64) error {
 	s.note.Lock()
 	defer s.note.Unlock()
 	s.marked = true
+	s.noted.Store(true)
 	s.dirty = insert(s.dirty, span{off, off + n})
 	return nil
 }
@@ -78,10 +79,18 @@ func (s *Sub) refresh(op string) error {
 	if err := s.fill(); err != nil {
 		return err
 	}
-	s.note.Lock()
-	defer s.note.Unlock()
-	s.marked, s.dirty, s.below = false, nil, nil
+	if s.noted.Load() {
+		s.note.Lock()
+		defer s.note.Unlock()
+		s.forget()
+	}
 	return nil
+}
+
+// forget empties the notes. s.note is held.
+func (s *Sub) forget() {
+	s.marked, s.dirty, s.below = false, nil, nil
+	s.noted.Store(false)
 }
 
 // taken is what a Commit has to write, and what it was made of.
@@ -93,10 +102,13 @@ type taken struct {
 
 // take empties the notes, so that what is noted during a Commit is left for the next one.
 func (s *Sub) take() taken {
-	s.note.Lock()
-	defer s.note.Unlock()
-	t := taken{marked: s.marked, dirty: s.dirty, below: s.below}
-	s.marked, s.dirty, s.below = false, nil, nil
+	var t taken
+	if s.noted.Load() {
+		s.note.Lock()
+		defer s.note.Unlock()
+		t = taken{marked: s.marked, dirty: s.dirty, below: s.below}
+		s.forget()
+	}
 	if !t.marked {
 		s.whole[0] = span{0, s.l.childLen}
 		t.list = s.whole[:]
@@ -114,6 +126,7 @@ func (s *Sub) putBack(t taken) {
 	s.note.Lock()
 	defer s.note.Unlock()
 	s.marked = t.marked // without marks everything is dirty, whatever was marked since
+	s.noted.Store(true)
 	for _, p := range t.dirty {
 		s.dirty = insert(s.dirty, p)
 	}
@@ -127,6 +140,7 @@ func (s *Sub) wrote(off, n int64) {
 	s.note.Lock()
 	defer s.note.Unlock()
 	s.below = insert(s.below, span{off, off + n})
+	s.noted.Store(true)
 }
 
 // fill copies from the parent. s.mu is held for writing.
