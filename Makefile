@@ -44,6 +44,7 @@ test-vm:
 	$(BOARD) test -m dsp $(ROOMS) ./kmod/test ./test/qemu/boardtest ./test/qemu/firmware
 	$(BOARD) test -m r5f ./rpmsg ./kmod/test ./test/qemu/boardtest ./test/qemu/firmware
 	$(BOARD) test -m dsp,r5f ./cmd/offload -run 'LinuxBoard'
+	$(BOARD) test -m dsp,dsp-liar ./cmd/offload -run 'LinuxVerify'
 	$(BOARD) test -m dsp ./runtime -run 'Linux'
 	$(BOARD) test -m r5f ./runtime -run 'Linux|R5F'
 	$(BOARD) test -m dsp-coherent ./runtime -run 'LinuxContract|LinuxVerify'

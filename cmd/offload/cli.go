@@ -101,7 +101,7 @@ board that needs no hardware, no root and no setup. Try:
 	f.BoolVar(&c.json, "json", false, "print data as JSON")
 	f.DurationVar(&c.timeout, "timeout", 10*time.Second, "how long to wait for a processor's start and for each answer; 0: without end")
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "say more on standard error")
-	root.AddCommand(c.demoCommand(), c.lsCommand(), c.heapsCommand(), c.methodsCommand(), c.callCommand(), c.pingCommand(),
+	root.AddCommand(c.demoCommand(), c.lsCommand(), c.heapsCommand(), c.methodsCommand(), c.callCommand(), c.pingCommand(), c.verifyCommand(),
 		c.genCommand(), c.startCommand(), c.stopCommand(), c.traceCommand(), c.firmwareCommand(), c.versionCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp()})
 	c.completeFlag(root, "board", boardNames())

@@ -56,7 +56,7 @@ var exitCodes = []struct {
 	{exitUnsupported, "not possible with this board, kernel or firmware"},
 	{exitBusy, "not possible in the present state: it runs already, is not running, or is in use"},
 	{exitProtocol, "the remote breaks the protocol"},
-	{exitWrongResult, "the remote's result is not what the host computes"},
+	{exitWrongResult, "the remote's result is not what the host computes, or the two see different bytes"},
 	{exitInterrupted, "interrupted"},
 }
 
@@ -110,6 +110,8 @@ func codeOf(err error) exitCode {
 		return exitNoMemory
 	case is(err, firmware.ErrBadImage):
 		return exitBadFirmware
+	case is(err, runtime.ErrIncoherent):
+		return exitWrongResult
 	case is(err, runtime.ErrProtocol):
 		return exitProtocol
 	case is(err, fs.ErrPermission):
