@@ -32,7 +32,7 @@ func (b *Builder) deviceTree(ctx context.Context, m machine.Machine) (string, er
 	}
 	dir, err := b.Store.Get(ctx, "dtb-"+m.Name, key, func(ctx context.Context, dir string) error {
 		base, source, object := filepath.Join(dir, "base.dtb"), filepath.Join(dir, "overlay.dts"), filepath.Join(dir, "overlay.dtbo")
-		if err := b.run(ctx, dir, nil, machine.Emulator, append(m.DumpDTB(base), "-nographic")...); err != nil {
+		if err := b.run(ctx, dir, nil, machine.Emulator, append(m.DumpDTB(base), "-nodefaults", "-display", "none")...); err != nil {
 			return err
 		}
 		for _, node := range m.Remove {
